@@ -48,7 +48,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         let Spoken::Http2(connection) = &mut self.spoken else { return None };
         Some(match connection.next_stream()? {
             StreamNews::Begins(number, stream) => {
-                StreamNews::Begins(number, Self { spoken: Spoken::Http2Stream(Box::new(stream)) })
+                StreamNews::Begins(number, Self { spoken: Spoken::Http2Stream(stream) })
             }
             StreamNews::Has(number) => StreamNews::Has(number),
         })

@@ -39,7 +39,7 @@ pub struct Connection<B: AsRef<[u8]>> {
     news: News,
     pub(super) outbox: Outbox<B>,
     /// Streams that have begun and that nobody has taken.
-    opened: VecDeque<Stream<B>>,
+    opened: VecDeque<Box<Stream<B>>>,
     /// Streams with news that nobody has taken.
     told: VecDeque<RequestId>,
     /// The number of the latest request.
@@ -143,7 +143,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     }
 
     /// Takes the next stream that has begun or has news.
-    pub(crate) fn next_stream(&mut self) -> Option<StreamNews<Stream<B>>> {
+    pub(crate) fn next_stream(&mut self) -> Option<StreamNews<Box<Stream<B>>>> {
         if let Some(stream) = self.opened.pop_front() {
             return Some(StreamNews::Begins(stream.number(), stream));
         }
@@ -229,7 +229,10 @@ impl<B: AsRef<[u8]>> Connection<B> {
                 continue;
             }
             if !self.is_writable || room == 0 || self.outbox.fill(room, late) == 0 {
-                self.told.extend(self.outbox.take_drained());
+                let drained = self.outbox.take_drained();
+                if !drained.is_empty() {
+                    self.told.extend(drained);
+                }
                 return false;
             }
         }
@@ -237,6 +240,9 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Takes the streams with news: those that send may go on.
     fn take_news(&mut self) {
+        if self.news.is_empty() {
+            return;
+        }
         let woken = self.news.take();
         woken.iter().for_each(|stream| self.outbox.wake(*stream));
         self.told.extend(woken);

@@ -79,7 +79,7 @@ pub(super) fn response<N: AsRef<[u8]>, V: AsRef<[u8]>>(
         _ => length,
     };
     if let Some(length) = stated {
-        said.put(header::CONTENT_LENGTH, HeaderValue::from(length))?;
+        said.put(header::CONTENT_LENGTH, values::length(length)?)?;
     }
     let content = Content::of(status, length, request.method() == b"HEAD");
     Ok((head_of(code, said.fields), content))
@@ -108,7 +108,7 @@ pub(super) fn refusal<'a>(
     if !refusal.is_empty() {
         said.put(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))?;
     }
-    said.put(header::CONTENT_LENGTH, HeaderValue::from(refusal.len()))?;
+    said.put(header::CONTENT_LENGTH, values::length(refusal.len() as u64)?)?;
     Ok(head_of(code, said.fields))
 }
 

@@ -11,6 +11,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// As much is encoded at a time: the rest waits in h2's queues, where one stream does not delay others.
 const OUT_AT_MOST: usize = 256 * 1024;
 
+/// The capacity for input that a connection keeps.
+const KEPT_INPUT: usize = 1024;
+
 /// One end of the memory that a machine and h2 share.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory(Arc<Mutex<Pipe>>);
@@ -67,8 +70,12 @@ impl Pipe {
     pub(super) fn take_back(&mut self, out: &mut Vec<u8>) -> bool {
         mem::swap(&mut self.out, out);
         if self.read == self.input.len() {
-            // An idle connection keeps no memory for input.
-            (self.input, self.read) = (Vec::new(), 0);
+            self.input.clear();
+            self.read = 0;
+            // An idle connection keeps room for a usual request at most.
+            if self.input.capacity() > KEPT_INPUT {
+                self.input = Vec::new();
+            }
         } else if self.read > self.input.len() / 2 {
             self.input.drain(..self.read);
             self.read = 0;

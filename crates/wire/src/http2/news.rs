@@ -25,6 +25,11 @@ impl News {
         Arc::new(StreamNews { stream, is_noted: AtomicBool::new(false), news: self.clone() }).into()
     }
 
+    /// Returns what makes that waker when it is first needed.
+    pub(super) fn later_waker(&self, stream: RequestId) -> LaterWaker {
+        LaterWaker { stream, news: self.clone(), made: None }
+    }
+
     /// Returns whether no stream has news.
     pub(super) fn is_empty(&self) -> bool {
         self.list().is_empty()
@@ -42,6 +47,21 @@ impl News {
 
     fn list(&self) -> MutexGuard<'_, Vec<Arc<StreamNews>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The waker of a stream, which most streams do not need: their response is complete before anything is waited for.
+#[derive(Debug)]
+pub(super) struct LaterWaker {
+    stream: RequestId,
+    news: News,
+    made: Option<Waker>,
+}
+
+impl LaterWaker {
+    /// Returns the waker, always the same one.
+    pub(super) fn get(&mut self) -> &Waker {
+        self.made.get_or_insert_with(|| self.news.waker(self.stream))
     }
 }
 
@@ -71,5 +91,16 @@ mod tests {
         assert!(news.is_empty());
         second.wake();
         assert_eq!(news.take(), [RequestId(2)]);
+    }
+
+    #[test]
+    fn a_later_waker_is_one_waker() {
+        let news = News::default();
+        let mut waker = news.later_waker(RequestId(3));
+        let first = waker.get().clone();
+        assert!(first.will_wake(waker.get()));
+        waker.get().wake_by_ref();
+        first.wake();
+        assert_eq!(news.take(), [RequestId(3)]);
     }
 }

@@ -43,7 +43,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
         let Some(TunnelRequest::WebSocket(websocket)) = request.tunnel_request.as_deref_mut() else {
             return Actions::NONE;
         };
-        let waker = &mut TaskContext::from_waker(&self.waker);
+        let waker = &mut TaskContext::from_waker(self.waker.get());
         while !websocket.has_ended {
             match request.body.poll_data(waker) {
                 Poll::Pending => break,
@@ -127,7 +127,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
             is_awaited,
             log: mem::take(&mut self.log),
         };
-        let waker = self.waker.clone();
+        let waker = self.waker.get().clone();
         let (tunnel, actions) = Tunnel::accepted(upgraded, request.body, sender, waker, context);
         Some((tunnel, ended.and(actions)))
     }

@@ -177,6 +177,6 @@ impl<B: AsRef<[u8]>> Stream<B> {
             return actions;
         }
         // A stream that was reset with its request costs no application (CVE-2023-44487).
-        if self.has_left() { actions.and(self.leave(true)) } else { actions.with(Action::Start) }
+        if self.began_reset() { actions.and(self.leave(true)) } else { actions.with(Action::Start) }
     }
 }

@@ -24,15 +24,15 @@ mod send;
 mod tunnel_request;
 
 use std::mem;
-use std::task::Waker;
 
 use h2::RecvStream;
 use h2::server::SendResponse;
+use http_types::header::HeaderName;
 
 use self::tunnel_request::{TunnelRequest, tunnel_request};
 use super::content::Content;
 use super::head;
-use super::news::News;
+use super::news::{LaterWaker, News};
 use super::outbox::{Outbox, Sender};
 use super::piece::Piece;
 use super::refuse::refuse;
@@ -40,6 +40,9 @@ use crate::log::LogRecord;
 use crate::message::RequestId;
 use crate::record::Record;
 use crate::settings::Context;
+
+/// The field that says how soon a client wants what (RFC 9218 section 4).
+const PRIORITY: HeaderName = HeaderName::from_static("priority");
 
 /// The state of one stream.
 pub struct Stream<B: AsRef<[u8]>> {
@@ -50,7 +53,7 @@ pub struct Stream<B: AsRef<[u8]>> {
     pub(super) was_cut: bool,
     pub(super) outbox: Outbox<B>,
     /// Notes that there is news.
-    pub(super) waker: Waker,
+    pub(super) waker: LaterWaker,
     /// The bytes of the response that were sent without a turn of the loop.
     pub(super) bytes_since_turn: usize,
     pub(super) log: Vec<LogRecord>,
@@ -133,16 +136,16 @@ impl<B: AsRef<[u8]>> Stream<B> {
         news: &News,
         outbox: &Outbox<B>,
         context: Context<'_>,
-    ) -> Result<Self, Option<LogRecord>> {
+    ) -> Result<Box<Self>, Option<LogRecord>> {
         let (parts, body) = request.into_parts();
-        let head = match head::request(&parts, body.is_end_stream(), &context.settings.limits) {
+        let is_whole = body.is_end_stream();
+        let head = match head::request(&parts, is_whole, &context.settings.limits) {
             Ok(head) => head,
             Err(refusal) => return Err(refuse(&parts, respond, refusal, context)),
         };
-        if let Some(priority) = parts.headers.get("priority") {
+        if let Some(priority) = parts.headers.get(&PRIORITY) {
             outbox.note_priority(number, priority.as_bytes());
         }
-        let is_whole = body.is_end_stream();
         let protocol = parts.extensions.get::<h2::ext::Protocol>();
         let tunnel_request = tunnel_request(&head, protocol, is_whole, context);
         let incoming = match is_whole {
@@ -168,16 +171,16 @@ impl<B: AsRef<[u8]>> Stream<B> {
             record: Record::of(&head, context.settings),
             tunnel_request,
         };
-        Ok(Self {
+        Ok(Box::new(Self {
             number,
             head,
             state: State::Open(request),
             was_cut: false,
             outbox: outbox.clone(),
-            waker: news.waker(number),
+            waker: news.later_waker(number),
             bytes_since_turn: 0,
             log: Vec::new(),
-        })
+        }))
     }
 
     /// Returns its number within the connection.

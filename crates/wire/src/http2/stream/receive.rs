@@ -1,10 +1,10 @@
 //! Content in, and a client that leaves. What the application has asked for opens the window again.
 
 use std::mem;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, Waker};
 
 use super::tunnel_request::WaitingHandshake;
-use super::{Answer, Incoming, State, Stream};
+use super::{Answer, Incoming, Request, State, Stream};
 use crate::action::{Action, Actions};
 use crate::machine::Interface;
 use crate::message::{Received, RequestId};
@@ -26,7 +26,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
     /// Takes content that has arrived.
     pub(super) fn take_content(&mut self, context: Context<'_>, interface: &mut impl Interface) -> Actions {
         let State::Open(request) = &mut self.state else { return Actions::NONE };
-        let waker = &mut TaskContext::from_waker(&self.waker);
+        let waker = &mut TaskContext::from_waker(self.waker.get());
         let mut has_news = false;
         loop {
             match request.body.poll_data(waker) {
@@ -54,10 +54,19 @@ impl<B: AsRef<[u8]>> Stream<B> {
         if is_woken { Action::WakeReceive.into() } else { Actions::NONE }
     }
 
+    /// Returns whether a stream that begins was reset before. That it is reset later is no news until it has started: most
+    /// responses are complete by then, and need no waker.
+    pub(super) fn began_reset(&mut self) -> bool {
+        let State::Open(Request { answer: Answer::Owed(respond), .. }) = &mut self.state else {
+            return false;
+        };
+        respond.poll_reset(&mut TaskContext::from_waker(Waker::noop())).is_ready()
+    }
+
     /// Returns whether the client has reset the stream, or the connection is over. Otherwise that will be news.
-    pub(super) fn has_left(&mut self) -> bool {
+    fn has_left(&mut self) -> bool {
         let State::Open(request) = &mut self.state else { return false };
-        let waker = &mut TaskContext::from_waker(&self.waker);
+        let waker = &mut TaskContext::from_waker(self.waker.get());
         match &mut request.answer {
             Answer::Owed(respond) | Answer::Started(respond, _) => respond.poll_reset(waker).is_ready(),
             Answer::Sending(sender, ..) | Answer::Trailers(sender, _) => sender.has_left(),

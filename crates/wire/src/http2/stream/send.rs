@@ -202,7 +202,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
             let actions = self.complete().with(Action::FlushConnection);
             return Ok(Sent { actions, is_sent: frame.is_sent(), left_out, ..Sent::NOTHING });
         }
-        let sender = self.outbox.begin(self.number, sender, self.waker.clone());
+        let sender = self.outbox.begin(self.number, sender, self.waker.get().clone());
         self.write_content(sender, rules, frame, content, more, has_trailers)
     }
 
@@ -333,7 +333,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
         };
         let Ok(sender) = respond.send_response(head, false) else { return Ok(self.leave(true)) };
         if let State::Open(request) = &mut self.state {
-            let sender = self.outbox.begin(self.number, sender, self.waker.clone());
+            let sender = self.outbox.begin(self.number, sender, self.waker.get().clone());
             request.answer = Answer::Sending(sender, rules, started.has_trailers);
         }
         Ok(Action::FlushConnection.into())
@@ -342,7 +342,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
     /// Ends a request whose client turns out to have left.
     pub(super) fn fail(&mut self) -> Result<Sent<B>, SendError> {
         // The driver performs nothing after an error, so this is found as news.
-        self.waker.wake_by_ref();
+        self.waker.get().wake_by_ref();
         Err(SendError::Disconnected)
     }
 
