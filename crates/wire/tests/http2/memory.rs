@@ -149,3 +149,16 @@ fn a_preface_or_a_request_that_does_not_come() {
         assert!(driver.is_closed, "{} bytes", bytes.len());
     }
 }
+/// Windows that are closed: what waits for them is bounded, and so is the time.
+#[test]
+fn windows_that_stay_closed() {
+    let mut driver = Multiplexed::new(settings());
+    driver.answer = Some(5000);
+    driver.receive(&[frames::PREFACE, &frames::settings(&[(frames::INITIAL_WINDOW_SIZE, 0)])].concat());
+    for stream in 0..10 {
+        driver.receive(&frames::get(stream * 2 + 1, "/"));
+    }
+    driver.pass(40, 0);
+    assert!(driver.is_closed, "nothing was read of any response");
+    assert_eq!(driver.streams.len(), 0);
+}
