@@ -302,3 +302,53 @@ def test_many_small_messages_of_many_streams() -> None:
         streams = [session.request() for _ in range(100)]
         expected = b"".join(b"%d," % number for number in range(50))
         assert all(session.answer(stream).body == expected for stream in streams)
+
+
+def test_the_window_of_the_connection_goes_to_the_urgent() -> None:
+    """A client that reads slowly gets first what it wants first."""
+    block = bytes(60_000)
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await respond(send, block)
+
+    with serving(application) as site:
+        session = Session(site, window=MIB, releases=False)
+        first = session.request("/first", [(b"priority", b"u=5")])
+        session.quiet()
+        lazy = session.request("/lazy", [(b"priority", b"u=6")])
+        urgent = session.request("/urgent", [(b"priority", b"u=0")])
+        session.quiet()
+        assert first.is_ended
+        assert len(lazy.body) + len(urgent.body) == 65_535 - 60_000
+        session.open(None, 60_000)
+        session.quiet()
+        assert urgent.is_ended
+        assert not lazy.is_ended
+        session.open(None, MIB)
+        session.until(lambda: lazy.is_ended)
+
+
+def test_content_beyond_the_limit_is_refused() -> None:
+    events: list[str] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        while (event := await receive())["type"] == "http.request" and event["more_body"]:
+            pass
+        events.append(event["type"])
+        if event["type"] == "http.request":
+            await respond(send)
+
+    with serving(application, limit_request_body=1000) as site:
+        session = Session(site)
+        announced = session.request(fields=[(b"content-length", b"1001")], method="POST", end=False)
+        session.until(lambda: announced.is_over)
+        assert announced.status == 413
+        stream = session.request(method="POST", end=False)
+        session.send(stream, bytes(1001))
+        session.until(lambda: stream.is_over)
+        assert stream.status == 413
+        fits = session.request(method="POST", end=False)
+        session.send(fits, bytes(1000), end=True)
+        assert session.answer(fits).body == b"ok"
+        assert not session.peer.goaways
+        assert events[-1] == "http.request"

@@ -21,7 +21,9 @@
 
 pub mod access;
 mod action;
+mod body_rate;
 mod connection;
+mod deadline;
 pub mod http1;
 pub mod http2;
 mod input;

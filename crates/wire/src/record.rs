@@ -24,6 +24,11 @@ impl Record {
         if settings.logs_requests { Self::wanted(head, settings) } else { Self::None }
     }
 
+    /// Returns what is recorded about a request that is refused.
+    pub(crate) fn of_refused(head: &http::Head, settings: &Settings) -> Self {
+        if settings.logs_refusals { Self::wanted(head, settings) } else { Self::None }
+    }
+
     fn wanted(head: &http::Head, settings: &Settings) -> Self {
         match &settings.noted {
             Some(parts) => Self::Noted(Box::new(Noted::of_head(head, parts, None))),

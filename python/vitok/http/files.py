@@ -1,5 +1,7 @@
 """Responses from files: `loop.sendfile` sends the content, the native request cycle everything around it.
 
+A stream of HTTP/2 has no transport of its own: it gets the content in parts, read by the threads of the loop.
+
 This implements ASGI's "Path Send" and "Zero Copy Send" extensions. Heads and framing are not known here.
 """
 
@@ -53,7 +55,9 @@ async def send_file(cycle: Any, file: Any, offset: int | None, count: int | None
     start = opened.tell() if offset is None else offset
     length = max(0, size - start) if count is None else count
     transport = cycle._begin_file(length, more_body)
-    if transport is not None:
+    if transport is cycle:
+        await _send_parts(cycle, opened, start, length)
+    elif transport is not None:
         await _held(cycle, transport, asyncio.create_task(_send(cycle, transport, opened, start, length)))
     cycle._end_file(more_body)
 
@@ -85,6 +89,30 @@ async def _send(cycle: Any, transport: Any, file: Any, start: int, count: int) -
             raise OSError("the file was truncated while it was being sent")
         start += sent
         cycle._file_goes_on()
+
+
+async def _send_parts(cycle: Any, file: Any, start: int, count: int) -> None:
+    loop = asyncio.get_running_loop()
+    end = start + count
+    while start < end:
+        data = await loop.run_in_executor(None, _read, file, start, min(_BLOCK, end - start))
+        if not data:
+            # The length was announced already, so only the end of the stream can tell the client that it is wrong.
+            raise OSError("the file was truncated while it was being sent")
+        await cycle._file_part(data)
+        start += len(data)
+    # Where the next part of a file object begins, which `loop.sendfile` leaves there, too.
+    file.seek(end)
+
+
+def _read(file: Any, start: int, count: int) -> bytes:
+    try:
+        descriptor = file.fileno()
+    except (AttributeError, io.UnsupportedOperation):
+        file.seek(start)
+        data: bytes = file.read(count)
+        return data
+    return os.pread(descriptor, count, start)
 
 
 def _size(file: Any) -> int:

@@ -1,4 +1,4 @@
-//! Responses from files: the head natively, the content by `loop.sendfile`.
+//! Responses from files: the head natively, the content by `loop.sendfile`, or in parts over HTTP/2.
 //!
 //! The coroutines that open and send are Python's (`vitok.http.files`); they call the methods here for everything
 //! around the content.
@@ -10,8 +10,9 @@ use pyo3::prelude::*;
 use wire::{Input, Message, RequestId};
 
 use super::connection::Protocol;
-use super::{driver, send_error};
+use super::{driver, pause, send_error};
 use crate::ffi::arguments::{named, one};
+use crate::ffi::bytes::Bytes;
 use crate::ffi::constants::none;
 use crate::ffi::error::new_error;
 use crate::ffi::instance::ClassValue;
@@ -27,11 +28,12 @@ pub(super) trait Answering: ClassValue {
 
 /// The methods that the coroutines call.
 pub(super) fn methods<T: Answering>() -> Vec<Method<T>> {
-    let begins =
-        "Send the head and what stands before a file; the transport if the file is to be sent, or None.";
+    let begins = "Send the head and what stands before a file; what the file is to be sent by: a transport, this object, or None.";
+    let sends = "Send a part of a file, and wait while the client does not read: a stream of HTTP/2 has no transport.";
     let holds = "Cancel this task when the connection ends; None: no other.";
     vec![
         Method::new("_begin_file", fastcall(begin::<T>), "($self, count, more_body)", begins),
+        Method::new("_file_part", fastcall(part::<T>), "($self, data)", sends),
         Method::new("_hold_file", fastcall(hold::<T>), "($self, task)", holds),
         Method::new(
             "_file_goes_on",
@@ -53,13 +55,30 @@ fn begin<'py, T: Answering>(call: &Call<'py, T>) -> Result<Bound<'py, PyAny>, Er
     let message = Message::File { count, more: more.is_truthy()? };
     let (protocol, request) = T::answered(call.this())?;
     let delivered = driver::send(protocol, request, message)?.map_err(send_error::raise)?;
-    if delivered.is_sent && protocol.value().http_server.get().settings.measures {
+    if !delivered.is_sent {
+        return Ok(none(py));
+    }
+    if protocol.state.with(py, |state| state.parent.is_some()) {
+        return Ok(call.this().object().to_owned());
+    }
+    if protocol.value().http_server.get().settings.measures {
         driver::count_sent(protocol, count);
     }
     Ok(match protocol.transport(py) {
-        Some(transport) if delivered.is_sent => transport.object().bind(py).clone(),
-        _ => none(py),
+        Some(transport) => transport.object().bind(py).clone(),
+        None => none(py),
     })
+}
+
+fn part<'py, T: Answering>(call: &Call<'py, T>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let data = one(call, "_file_part", "data")?;
+    let Some(content) = Bytes::of(data) else {
+        return Err(new_error::<PyTypeError>("a part of a file is bytes").into());
+    };
+    let (protocol, request) = T::answered(call.this())?;
+    let message = Message::Content { content: Some(content), more: true };
+    let delivered = driver::send(protocol, request, message)?.map_err(send_error::raise)?;
+    pause::after(call.py, protocol, delivered.wait)
 }
 
 /// The task waits for a descriptor, which reports nothing when it is closed.

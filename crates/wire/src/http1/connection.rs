@@ -23,8 +23,8 @@ use std::sync::Arc;
 
 use ::websocket::Handshake;
 
-use super::deadline::{Deadline, Phase as Waits};
 use crate::action::Actions;
+use crate::deadline::{Deadline, Phase as Waits};
 use crate::linger::{Draining, Lingering};
 use crate::log::LogRecord;
 use crate::message::RequestId;

@@ -1,9 +1,9 @@
 //! A peer whose time is over.
 
 use super::connection::{Connection, State};
-use super::deadline::Phase;
 use super::end::Refusal;
 use crate::action::Actions;
+use crate::deadline::Phase;
 use crate::linger::{Expiry, expire_unread};
 use crate::settings::Context;
 

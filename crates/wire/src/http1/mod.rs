@@ -9,16 +9,12 @@
 //! | `end`        | the end of a request and of a connection                                    |
 //! | `expire`     | a peer whose time is over                                                   |
 //! | `connection` | the state of a connection, as a table                                       |
-//! | `deadline`   | how long a peer may take for the next step                                  |
-//! | `body_rate`  | the required rate of content                                                |
 //! | `preface`    | what a client of HTTP/2 sends first                                         |
 //! | `upgrade`    | a request for another protocol, and what is passed on to that               |
 //!
 //! The crate `http` has the syntax: what is a request, and how a response is framed.
 
-mod body_rate;
 mod connection;
-mod deadline;
 mod end;
 mod expire;
 mod machine;

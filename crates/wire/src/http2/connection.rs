@@ -19,6 +19,7 @@ use super::news::News;
 use super::outbox::Outbox;
 use super::piece::Piece;
 use super::stream::Stream;
+use super::unread::Unread;
 use crate::action::{Action, Actions};
 use crate::http1::Begun;
 use crate::log::LogRecord;
@@ -38,6 +39,7 @@ pub struct Connection<B: AsRef<[u8]>> {
     watch: Watch,
     news: News,
     pub(super) outbox: Outbox<B>,
+    unread: Unread,
     /// Streams that have begun and that nobody has taken.
     opened: VecDeque<Box<Stream<B>>>,
     /// Streams with news that nobody has taken.
@@ -114,6 +116,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
             watch: Watch::new(),
             news: News::default(),
             outbox: Outbox::new(settings.http2.unsent_bytes),
+            unread: Unread::default(),
             opened: VecDeque::new(),
             told: VecDeque::new(),
             latest: RequestId(0),
@@ -167,7 +170,9 @@ impl<B: AsRef<[u8]>> Connection<B> {
             return self.greet(data, out).and(self.fail(reason, context, out));
         }
         self.memory.pipe().push(data);
-        self.go_on(context, out)
+        let actions = self.go_on(context, out);
+        // A transport that is written to makes no other call that was asked for in this turn.
+        if actions.has(Action::Write) { actions.with(Action::NotifyTurnEnd) } else { actions }
     }
 
     /// Takes the end of the peer's side: it can't ask for anything any more, nor open a window.
@@ -190,6 +195,9 @@ impl<B: AsRef<[u8]>> Connection<B> {
             (pipe.take_back(out), pipe.unread())
         };
         let mut actions = if out.len() > before { Action::Write.into() } else { Actions::NONE };
+        if !self.log.is_empty() {
+            actions = actions.with(Action::Log);
+        }
         if !self.opened.is_empty() || !self.told.is_empty() || !self.news.is_empty() {
             actions = actions.with(Action::Streams);
         }
@@ -218,6 +226,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// Calls h2, and gives it the content whose turn it is as long as there is room. Returns whether the connection is
     /// over.
     fn exchange(&mut self, context: Context<'_>) -> bool {
+        self.outbox.note_window(self.watch.window());
         let late = context.settings.body_time.map_or(Tick::NEVER, |time| context.now.after(time));
         loop {
             if self.call_h2(context) {
@@ -267,12 +276,14 @@ impl<B: AsRef<[u8]>> Connection<B> {
                 H2::Open(connection) => match connection.poll_accept(waker) {
                     Poll::Ready(Some(Ok((request, respond)))) => {
                         self.latest = RequestId(respond.stream_id().into());
-                        let (news, outbox) = (&self.news, &self.outbox);
+                        let (news, outbox, unread) = (&self.news, &self.outbox, &self.unread);
                         if self.opened.capacity() == 0 {
                             // Mostly there is one at a time, and room for four takes a kilobyte of each connection.
                             self.opened.reserve_exact(1);
                         }
-                        match Stream::new(self.latest, request, respond, news, outbox, context) {
+                        let stream =
+                            Stream::new(self.latest, request, respond, news, outbox, unread, context);
+                        match stream {
                             Ok(stream) => self.opened.push_back(stream),
                             Err(record) => self.log.extend(record),
                         }

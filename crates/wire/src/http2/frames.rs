@@ -23,6 +23,7 @@
 use h2::Reason;
 
 use super::walk::{Header, Part, Walk};
+use super::window::Window;
 use crate::settings::{Http2Settings, Tick};
 
 const DATA: u8 = 0;
@@ -84,6 +85,7 @@ pub(super) struct Watch {
     payload: Vec<u8>,
     /// The error code of the current `RST_STREAM` that is sent, as far as it was seen.
     code: u32,
+    window: Window,
 }
 
 /// Something useful, which allows other frames in this interval and in the next: a peer may answer late.
@@ -122,6 +124,7 @@ impl Watch {
             continuations: 0,
             payload: Vec::new(),
             code: 0,
+            window: Window::new(),
         }
     }
 
@@ -147,6 +150,7 @@ impl Watch {
             match part.header.kind {
                 PRIORITY_UPDATE => self.take_update(part, &mut update)?,
                 SETTINGS => self.take_settings(part, settings)?,
+                WINDOW_UPDATE if part.header.stream == 0 => self.window.open(part),
                 _ => {}
             }
         }
@@ -170,6 +174,9 @@ impl Watch {
             match header.kind {
                 HEADERS | DATA if part.begins => {
                     self.note_message(header);
+                    if header.kind == DATA {
+                        self.window.use_up(header.length);
+                    }
                     if header.flags & END_STREAM != 0 {
                         self.responses.add();
                     }
@@ -185,6 +192,11 @@ impl Watch {
             }
         }
         Ok(())
+    }
+
+    /// Returns how much content the peer takes, of all streams together.
+    pub(super) fn window(&self) -> u64 {
+        self.window.left()
     }
 
     /// Begins an interval if the last one is over.

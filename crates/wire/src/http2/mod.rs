@@ -15,6 +15,7 @@
 //! | `refuse`     | requests that no application gets                                             |
 //! | `values`     | names and values of fields as h2 takes them                                   |
 //! | `frames`     | a watch over the headers of frames: floods                                    |
+//! | `window`     | how much content the peer takes, of all streams together                        |
 //! | `walk`       | where frames begin and end                                                    |
 //! | `content`    | which content a response may have                                             |
 //! | `piece`      | content as h2 takes it                                                        |
@@ -23,6 +24,7 @@
 //! | `outbox`     | content that waits to be sent, and which of it h2 gets                        |
 //! | `queue`      | the content of one response that waits                                        |
 //! | `news`       | which streams have news                                                       |
+//! | `unread`     | how much content waits for applications                                         |
 //! | `memory`     | the transport that h2 reads and writes                                        |
 
 #![allow(dead_code, reason = "its parts are made before what joins them")]
@@ -46,8 +48,10 @@ mod refuse;
 mod schedule;
 mod stream;
 mod tunnel;
+mod unread;
 mod values;
 mod walk;
+mod window;
 
 pub use connection::{Connection, StreamNews};
 pub use stream::Stream;

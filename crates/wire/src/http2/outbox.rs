@@ -21,7 +21,7 @@ use std::task::Waker;
 use h2::SendStream;
 use http_types::HeaderMap;
 
-use super::piece::Piece;
+use super::piece::{Piece, Source};
 use super::priority::Priority;
 use super::queue::{End, Queue, Turn};
 use super::schedule::Schedule;
@@ -43,6 +43,8 @@ struct Queues<B: AsRef<[u8]>> {
     cut: Vec<(RequestId, h2::Reason)>,
     /// What is left of the peer's window for the connection.
     window: u64,
+    /// The tick that is too late for this window to open, while content waits for that alone.
+    late: Tick,
     /// More bytes of a response than this let its sender wait.
     unsent_at_most: usize,
 }
@@ -68,6 +70,7 @@ impl<B: AsRef<[u8]>> Outbox<B> {
             drained: Vec::new(),
             cut: Vec::new(),
             window: u64::MAX,
+            late: Tick::NEVER,
             unsent_at_most,
         })))
     }
@@ -125,6 +128,13 @@ impl<B: AsRef<[u8]>> Outbox<B> {
             given += queues.after_turn(stream, turn, late);
         }
         queues.window = queues.window.saturating_sub(given as u64);
+        let is_stalled = queues.window == 0 && !queues.schedule.is_empty();
+        if !is_stalled || given > 0 {
+            queues.late = Tick::NEVER;
+        }
+        if is_stalled && queues.late == Tick::NEVER {
+            queues.late = late;
+        }
         given
     }
 
@@ -165,13 +175,18 @@ impl<B: AsRef<[u8]>> Outbox<B> {
 
     /// Returns whether a client has kept a window closed for too long.
     pub(super) fn is_late(&self, now: Tick) -> bool {
-        self.lock().queues.values().any(|queue| queue.late <= now && queue.late != Tick::NEVER)
+        let queues = self.lock();
+        is_over(queues.late, now) || queues.queues.values().any(|queue| is_over(queue.late, now))
     }
 
     /// Gives up the streams whose client has kept a window closed for too long. Returns whether there were any.
     pub(super) fn expire(&self, now: Tick) -> bool {
         let queues = &mut *self.lock();
-        let is_late = |queue: &Queue<B>| queue.late <= now && queue.late != Tick::NEVER;
+        let all_wait = is_over(queues.late, now);
+        if all_wait {
+            queues.late = Tick::NEVER;
+        }
+        let is_late = |queue: &Queue<B>| is_over(queue.late, now) || (all_wait && queue.unsent() > 0);
         let late = queues.queues.iter().filter(|(_, queue)| is_late(queue));
         let late: Vec<u32> = late.map(|(stream, _)| *stream).collect();
         for stream in &late {
@@ -194,6 +209,10 @@ impl<B: AsRef<[u8]>> Outbox<B> {
     fn lock(&self) -> MutexGuard<'_, Queues<B>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_over(late: Tick, now: Tick) -> bool {
+    late <= now && late != Tick::NEVER
 }
 
 impl<B: AsRef<[u8]>> Clone for Outbox<B> {
@@ -247,6 +266,15 @@ impl<B: AsRef<[u8]>> Queues<B> {
 impl<B: AsRef<[u8]>> Sender<B> {
     /// Adds content. Returns whether its sender is to wait: the stream gets news when it may go on.
     pub(super) fn push(&mut self, content: B) -> Result<bool, Gone> {
+        self.push_source(Source::Own(content))
+    }
+
+    /// Adds bytes that the server has made. Returns the same.
+    pub(super) fn push_made(&mut self, bytes: Vec<u8>) -> Result<bool, Gone> {
+        self.push_source(Source::Made(bytes))
+    }
+
+    fn push_source(&mut self, content: Source<B>) -> Result<bool, Gone> {
         let queues = &mut *self.outbox.lock();
         let queue = queues.queues.get_mut(&self.stream.0).ok_or(Gone)?;
         queue.push(content);

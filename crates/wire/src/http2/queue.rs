@@ -10,7 +10,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use h2::SendStream;
 use http_types::HeaderMap;
 
-use super::piece::Piece;
+use super::piece::{Piece, Source};
 use crate::settings::Tick;
 
 /// The content of one response.
@@ -32,7 +32,7 @@ pub(super) struct Queue<B: AsRef<[u8]>> {
 
 /// Some content, and how much of it was sent.
 struct Waiting<B> {
-    content: Arc<B>,
+    content: Arc<Source<B>>,
     sent: usize,
 }
 
@@ -81,8 +81,8 @@ impl<B: AsRef<[u8]>> Queue<B> {
     }
 
     /// Adds content behind what waits.
-    pub(super) fn push(&mut self, content: B) {
-        let length = content.as_ref().len();
+    pub(super) fn push(&mut self, content: Source<B>) {
+        let length = content.bytes().len();
         if length > 0 {
             self.unsent += length;
             self.waiting.push_back(Waiting { content: Arc::new(content), sent: 0 });
@@ -108,7 +108,7 @@ impl<B: AsRef<[u8]>> Queue<B> {
     /// Gives h2 at most this many bytes.
     pub(super) fn take_turn(&mut self, at_most: usize) -> Turn {
         let Some(waiting) = self.waiting.front_mut() else { return self.finish(0) };
-        let left = waiting.content.as_ref().as_ref().len() - waiting.sent;
+        let left = waiting.content.bytes().len() - waiting.sent;
         let wanted = left.min(at_most);
         self.sender.reserve_capacity(wanted);
         let count = self.sender.capacity().min(wanted);

@@ -2,6 +2,9 @@
 
 use std::mem;
 
+use h2::SendStream;
+use h2::server::SendResponse;
+
 use super::send::fields_of;
 use super::{Answer, Request, State, Stream};
 use crate::action::{Action, Actions};
@@ -14,7 +17,14 @@ use crate::reply::{FAILURE, Reply};
 use crate::settings::Context;
 
 /// The answer to content beyond the limit (RFC 9110 section 15.5.14).
-const TOO_LARGE: Reply<'_> = Reply { status: 413, text: "", end: "", fields: &[] };
+pub(super) const TOO_LARGE: Refusal = Refusal { status: 413, because: "content is longer than the limit" };
+
+/// A request that is refused.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) because: &'static str,
+}
 
 impl<B: AsRef<[u8]>> Stream<B> {
     /// Ends the request after its response. If its content is not read, h2 tells the peer to send no more of it (RFC 9113
@@ -67,6 +77,8 @@ impl<B: AsRef<[u8]>> Stream<B> {
         };
         self.was_cut = end != LogEnd::Complete;
         self.outbox.forget(self.number);
+        self.unread.subtract(mem::take(&mut request.unread));
+        self.deadline.end_head();
         if self.was_cut && request.is_unanswered() {
             // A head that waits was not sent.
             request.status = 0;
@@ -92,12 +104,45 @@ impl<B: AsRef<[u8]>> Stream<B> {
         actions
     }
 
-    /// Answers a request whose content is too long, if nothing was answered yet.
-    pub(super) fn refuse_content(&mut self, context: Context<'_>) -> Actions {
-        if self.request().is_some_and(Request::is_unanswered) {
-            return self.answer(TOO_LARGE, context);
+    /// Refuses a request whose content can't be accepted: by an answer, if nothing was answered yet.
+    #[cold]
+    pub(super) fn refuse(&mut self, refusal: Refusal, context: Context<'_>) -> Actions {
+        let State::Open(request) = &mut self.state else { return Actions::NONE };
+        let logs = context.settings.logs_refusals;
+        if logs && request.record == Record::None {
+            request.record = Record::of_refused(&self.head, context.settings);
         }
-        self.reset(h2::Reason::CANCEL)
+        match mem::replace(&mut request.answer, Answer::Nothing) {
+            Answer::Owed(respond) | Answer::Started(respond, _) => {
+                request.status = refusal.status;
+                self.send_refusal(respond, refusal.status, context);
+            }
+            Answer::Sending(mut sender, ..) | Answer::Trailers(mut sender, _) => {
+                sender.reset(h2::Reason::CANCEL);
+            }
+            Answer::Nothing => {}
+        }
+        let end = if logs { LogEnd::Refused(refusal.because) } else { LogEnd::CutShort };
+        self.end(end, false).with(Action::FlushConnection).with(Action::WakeSend)
+    }
+
+    /// Sends the server's text for a client whose request is refused.
+    fn send_refusal(&mut self, mut respond: SendResponse<Piece<B>>, status: u16, context: Context<'_>) {
+        let Ok(head) = head::refusal(status, context.fields(), context.defaults()) else {
+            respond.send_reset(h2::Reason::INTERNAL_ERROR);
+            return;
+        };
+        let text = &context.settings.refusal;
+        let has_content = self.head.method() != b"HEAD" && !text.is_empty();
+        if let (Ok(sender), true) = (respond.send_response(head, !has_content), has_content) {
+            self.send_text(sender, text.clone());
+        }
+    }
+
+    /// Sends text of the server's own, and completes the response. An error is that of a client that has left.
+    fn send_text(&mut self, sender: SendStream<Piece<B>>, text: Vec<u8>) -> bool {
+        let mut sender = self.outbox.begin(self.number, sender, self.waker.get().clone());
+        sender.push_made(text).is_ok() && sender.complete().is_ok()
     }
 
     /// Answers a request instead of an application.
@@ -123,14 +168,12 @@ impl<B: AsRef<[u8]>> Stream<B> {
         let mut respond = respond;
         let has_content = !text.is_empty() && rules.frame(text.len()).is_ok_and(http::Frame::is_sent);
         let sent = respond.send_response(head, !has_content);
-        if let (Ok(mut sender), true) = (sent, has_content) {
-            let count = text.len() as u64;
-            let is_sent = sender.send_data(Piece::encoded(text.into_bytes()), true).is_ok();
-            if let State::Open(request) = &mut self.state
-                && is_sent
-            {
-                request.sent = count;
-            }
+        let count = text.len() as u64;
+        if let (Ok(sender), true) = (sent, has_content)
+            && self.send_text(sender, text.into_bytes())
+            && let State::Open(request) = &mut self.state
+        {
+            request.sent = count;
         }
         self.complete().with(Action::FlushConnection)
     }

@@ -20,6 +20,7 @@ impl<B: AsRef<[u8]>> Wire<B> for Stream<B> {
         match input {
             Input::Connected { .. } => self.begin(context, interface),
             Input::Started | Input::News => self.take_news(context, interface),
+            Input::Tick(_) => self.expire(context),
             Input::Shutdown(Shutdown::Immediate) => self.reset(h2::Reason::CANCEL),
             Input::Broken => self.lose(true),
             Input::Lost { by_error } => self.lose(by_error),
@@ -31,7 +32,6 @@ impl<B: AsRef<[u8]>> Wire<B> for Stream<B> {
             | Input::Writable
             | Input::Resume
             | Input::Flush
-            | Input::Tick(_)
             | Input::Unsent(_)
             | Input::Progress
             | Input::WriteShutdown(_) => Actions::NONE,
@@ -149,8 +149,8 @@ impl<B: AsRef<[u8]>> Wire<B> for Stream<B> {
         matches!(self.state, State::Over { by_peer: true })
     }
 
-    fn is_late(&self, _now: Tick) -> bool {
-        false
+    fn is_late(&self, now: Tick) -> bool {
+        self.deadline.is_over(now)
     }
 
     fn is_drained(&self) -> bool {

@@ -3,9 +3,12 @@
 //! | File      | What                                                               |
 //! |-----------|--------------------------------------------------------------------|
 //! | `machine` | which input means what                                             |
+//! | `begin`   | the head of a request                                              |
 //! | `receive` | content in, and a client that leaves                               |
 //! | `send`    | messages of an application become heads, content and trailers      |
-//! | `end`     | the end of the request                                             |
+//! | `end`     | the end of the request, and the server's own answers               |
+//! | `file`    | a response that is a file                                          |
+//! | `expire`  | a client that takes too long                                       |
 //! | `handshake` | a WebSocket that is accepted or refused                          |
 //! | `tunnel_request` | what is done with a request for a tunnel                    |
 //!
@@ -16,7 +19,10 @@
 //! | `Open`      | as in HTTP/1.1: not there, arrived, told; owed, begun, sent     | `Over`  | 9113: 5.1, 8.1 |
 //! | `Over`      | complete, or cut short                                          |         | 9113: 5.4.2   |
 
+mod begin;
 mod end;
+mod expire;
+mod file;
 mod handshake;
 mod machine;
 mod receive;
@@ -27,22 +33,17 @@ use std::mem;
 
 use h2::RecvStream;
 use h2::server::SendResponse;
-use http_types::header::HeaderName;
 
-use self::tunnel_request::{TunnelRequest, tunnel_request};
+use self::tunnel_request::TunnelRequest;
 use super::content::Content;
-use super::head;
-use super::news::{LaterWaker, News};
+use super::news::LaterWaker;
 use super::outbox::{Outbox, Sender};
 use super::piece::Piece;
-use super::refuse::refuse;
+use super::unread::Unread;
+use crate::deadline::Deadline;
 use crate::log::LogRecord;
 use crate::message::RequestId;
 use crate::record::Record;
-use crate::settings::Context;
-
-/// The field that says how soon a client wants what (RFC 9218 section 4).
-const PRIORITY: HeaderName = HeaderName::from_static("priority");
 
 /// The state of one stream.
 pub struct Stream<B: AsRef<[u8]>> {
@@ -52,10 +53,13 @@ pub struct Stream<B: AsRef<[u8]>> {
     /// Whether the response ended before it was complete.
     pub(super) was_cut: bool,
     pub(super) outbox: Outbox<B>,
+    /// What all streams of the connection have not read.
+    pub(super) unread: Unread,
     /// Notes that there is news.
     pub(super) waker: LaterWaker,
     /// The bytes of the response that were sent without a turn of the loop.
     pub(super) bytes_since_turn: usize,
+    pub(super) deadline: Deadline,
     pub(super) log: Vec<LogRecord>,
 }
 
@@ -124,65 +128,6 @@ pub(super) struct Started<B> {
 }
 
 impl<B: AsRef<[u8]>> Stream<B> {
-    /// Creates the state of a stream that begins.
-    ///
-    /// # Errors
-    ///
-    /// The request breaks a rule or exceeds a limit, which the client was told: its record, if there is one.
-    pub(super) fn new(
-        number: RequestId,
-        request: http_types::Request<RecvStream>,
-        respond: SendResponse<Piece<B>>,
-        news: &News,
-        outbox: &Outbox<B>,
-        context: Context<'_>,
-    ) -> Result<Box<Self>, Option<LogRecord>> {
-        let (parts, body) = request.into_parts();
-        let is_whole = body.is_end_stream();
-        let head = match head::request(&parts, is_whole, &context.settings.limits) {
-            Ok(head) => head,
-            Err(refusal) => return Err(refuse(&parts, respond, refusal, context)),
-        };
-        if let Some(priority) = parts.headers.get(&PRIORITY) {
-            outbox.note_priority(number, priority.as_bytes());
-        }
-        let protocol = parts.extensions.get::<h2::ext::Protocol>();
-        let tunnel_request = tunnel_request(&head, protocol, is_whole, context);
-        let incoming = match is_whole {
-            // What arrives is no content.
-            _ if tunnel_request.is_some() => Incoming::Told,
-            true => Incoming::Arrived,
-            false => Incoming::Arriving,
-        };
-        let request = Request {
-            body,
-            incoming,
-            answer: Answer::Owed(respond),
-            arrived: 0,
-            unread: 0,
-            is_awaited: false,
-            is_watched: false,
-            awaits_continue: incoming == Incoming::Arriving && head.expects_continue(),
-            is_blocked: false,
-            has_left_out: false,
-            status: 0,
-            sent: 0,
-            was_left: false,
-            record: Record::of(&head, context.settings),
-            tunnel_request,
-        };
-        Ok(Box::new(Self {
-            number,
-            head,
-            state: State::Open(request),
-            was_cut: false,
-            outbox: outbox.clone(),
-            waker: news.later_waker(number),
-            bytes_since_turn: 0,
-            log: Vec::new(),
-        }))
-    }
-
     /// Returns its number within the connection.
     pub(super) const fn number(&self) -> RequestId {
         self.number

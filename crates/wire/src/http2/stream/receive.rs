@@ -3,6 +3,7 @@
 use std::mem;
 use std::task::{Context as TaskContext, Poll, Waker};
 
+use super::end::TOO_LARGE;
 use super::tunnel_request::WaitingHandshake;
 use super::{Answer, Incoming, Request, State, Stream};
 use crate::action::{Action, Actions};
@@ -33,9 +34,12 @@ impl<B: AsRef<[u8]>> Stream<B> {
                 Poll::Ready(Some(Ok(part))) => {
                     request.arrived = request.arrived.saturating_add(part.len() as u64);
                     if request.arrived > context.settings.limits.body_bytes {
-                        return self.refuse_content(context);
+                        return self.refuse(TOO_LARGE, context);
                     }
                     request.unread += part.len();
+                    request.awaits_continue = false;
+                    self.unread.add(part.len());
+                    self.deadline.body_rate.add(part.len());
                     if !part.is_empty() {
                         interface.content(self.number, &part);
                         has_news = true;
@@ -51,6 +55,10 @@ impl<B: AsRef<[u8]>> Stream<B> {
             }
         }
         let is_woken = has_news && mem::take(&mut request.is_awaited);
+        if has_news {
+            self.deadline.renew_for_content(context);
+        }
+        self.settle(context);
         if is_woken { Action::WakeReceive.into() } else { Actions::NONE }
     }
 
@@ -76,7 +84,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
     }
 
     /// Returns what an application that asks for the next event of its request gets.
-    pub(super) fn next_event(&mut self, request: RequestId, _context: Context<'_>) -> (Received, Actions) {
+    pub(super) fn next_event(&mut self, request: RequestId, context: Context<'_>) -> (Received, Actions) {
         let is_cut = self.was_cut && self.number == request;
         let is_left = self.websocket().is_some_and(WaitingHandshake::is_left);
         let Some(current) = self.current(request) else {
@@ -91,13 +99,19 @@ impl<B: AsRef<[u8]>> Stream<B> {
             // It was taken from the window, so it can be given back.
             let is_released = read > 0 && current.body.flow_control().release_capacity(read).is_ok();
             let actions = if is_released && more { Action::FlushConnection.into() } else { Actions::NONE };
+            self.unread.subtract(read);
+            self.settle(context);
             return (Received::Content { more }, actions);
         }
         if is_left {
             return (Received::Disconnect { is_cut: true }, Actions::NONE);
         }
         current.is_awaited = true;
-        let tells = current.incoming == Incoming::Arriving && self.send_continue();
+        if current.incoming != Incoming::Arriving {
+            return (Received::Nothing, Actions::NONE);
+        }
+        let tells = self.send_continue();
+        self.settle(context);
         (Received::Nothing, if tells { Action::FlushConnection.into() } else { Actions::NONE })
     }
 }

@@ -31,20 +31,21 @@ impl<B: AsRef<[u8]>> Stream<B> {
         if self.current(request).is_none() {
             return Err(self.gone());
         }
-        match message {
+        let sent = match message {
             Message::Start { status, fields, has_trailers } => {
                 self.start(Started { status, fields, has_trailers })
             }
             Message::Content { content, more } => self.content(content, more, context),
             Message::Trailers { fields, more } => self.trailers(fields, more),
             Message::EarlyHint { links } => self.hint(&links),
-            Message::File { .. } | Message::FileEnd { .. } => {
-                Err(SendError::Misused("a stream of HTTP/2 has no file of its own"))
-            }
+            Message::File { count, more } => self.file(count, more, context),
+            Message::FileEnd { more } => self.content(None, more, context),
             Message::Accept { subprotocol, fields } => self.accept(subprotocol.as_ref(), &fields, context),
             Message::Close { .. } => self.forbid(context),
             Message::Data { .. } => Err(SendError::OutOfOrder(OutOfOrder::AcceptIsDue)),
-        }
+        };
+        self.settle(context);
+        sent
     }
 
     /// Takes a whole response.
@@ -111,7 +112,11 @@ impl<B: AsRef<[u8]>> Stream<B> {
 
     /// Makes the head that waits, for content of some length if that is known. On an error it waits no more: an error
     /// response is still possible.
-    fn take_head(&mut self, length: http::Length, context: Context<'_>) -> Result<Begun<B>, SendError> {
+    pub(super) fn take_head(
+        &mut self,
+        length: http::Length,
+        context: Context<'_>,
+    ) -> Result<Begun<B>, SendError> {
         let State::Open(request) = &mut self.state else { return Err(SendError::Complete) };
         let (respond, started) = match mem::replace(&mut request.answer, Answer::Nothing) {
             Answer::Started(respond, started) => (respond, started),
@@ -341,13 +346,17 @@ impl<B: AsRef<[u8]>> Stream<B> {
 
     /// Ends a request whose client turns out to have left.
     pub(super) fn fail(&mut self) -> Result<Sent<B>, SendError> {
+        Err(self.gone_now())
+    }
+
+    pub(super) fn gone_now(&mut self) -> SendError {
         // The driver performs nothing after an error, so this is found as news.
         self.waker.get().wake_by_ref();
-        Err(SendError::Disconnected)
+        SendError::Disconnected
     }
 
     /// Returns the status of a response that leaves content out by mistake, the first time.
-    fn note_left_out(&mut self, frame: http::Frame) -> Option<u16> {
+    pub(super) fn note_left_out(&mut self, frame: http::Frame) -> Option<u16> {
         if frame != http::Frame::NotAllowed {
             return None;
         }
@@ -372,16 +381,16 @@ fn count(rules: &mut Content, length: usize, more: bool) -> Result<http::Frame, 
 }
 
 /// A response that begins.
-struct Begun<B: AsRef<[u8]>> {
-    head: http_types::Response<()>,
-    rules: Content,
-    respond: SendResponse<Piece<B>>,
-    started: Started<B>,
+pub(super) struct Begun<B: AsRef<[u8]>> {
+    pub(super) head: http_types::Response<()>,
+    pub(super) rules: Content,
+    pub(super) respond: SendResponse<Piece<B>>,
+    pub(super) started: Started<B>,
 }
 
 /// Returns what this state of a response expects.
 #[cold]
-const fn out_of_order<B: AsRef<[u8]>>(answer: &Answer<B>) -> OutOfOrder {
+pub(super) const fn out_of_order<B: AsRef<[u8]>>(answer: &Answer<B>) -> OutOfOrder {
     match answer {
         Answer::Owed(_) => OutOfOrder::HeadIsDue,
         Answer::Started(..) | Answer::Sending(..) | Answer::Nothing => OutOfOrder::ContentIsDue,

@@ -1,13 +1,13 @@
 //! How long a peer may take for the next step, in ticks.
 
-use super::body_rate::BodyRate;
+use crate::body_rate::BodyRate;
 use crate::linger::Draining;
 use crate::settings::{Context, Tick};
 use crate::time_limit::TimeLimit;
 
 /// What a connection waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// The application, whose time is not limited.
     None,
     /// The rest of a request's head, or the first head.
@@ -27,20 +27,20 @@ pub(super) enum Phase {
 }
 
 /// The end of a wait.
-pub(super) struct Deadline {
-    pub(super) phase: Phase,
-    pub(super) limit: TimeLimit,
-    pub(super) body_rate: BodyRate,
+pub(crate) struct Deadline {
+    pub(crate) phase: Phase,
+    pub(crate) limit: TimeLimit,
+    pub(crate) body_rate: BodyRate,
 }
 
 impl Deadline {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { phase: Phase::None, limit: TimeLimit::NONE, body_rate: BodyRate::new() }
     }
 
     /// Starts a wait, unless it is the current one.
     #[inline]
-    pub(super) fn enter(&mut self, phase: Phase, context: Context<'_>) {
+    pub(crate) fn enter(&mut self, phase: Phase, context: Context<'_>) {
         if self.phase != phase {
             self.begin(phase, context);
         }
@@ -49,19 +49,19 @@ impl Deadline {
     /// Makes the next wait a new one after a head, even for the same phase; the rate of the content is measured
     /// separately.
     #[inline]
-    pub(super) const fn end_head(&mut self) {
+    pub(crate) const fn end_head(&mut self) {
         self.phase = Phase::None;
         self.limit.clear();
         self.body_rate = BodyRate::new();
     }
 
     /// Restarts a wait after some progress.
-    pub(super) fn renew(&mut self, context: Context<'_>) {
+    pub(crate) fn renew(&mut self, context: Context<'_>) {
         self.begin(self.phase, context);
     }
 
     /// Restarts a wait for content. That of a peer which does not read goes on, whatever it sends.
-    pub(super) fn renew_for_content(&mut self, context: Context<'_>) {
+    pub(crate) fn renew_for_content(&mut self, context: Context<'_>) {
         if matches!(self.phase, Phase::Body | Phase::Exchange) {
             self.renew(context);
         }
@@ -91,7 +91,7 @@ impl Deadline {
     }
 
     #[inline]
-    pub(super) fn is_over(&self, now: Tick) -> bool {
+    pub(crate) fn is_over(&self, now: Tick) -> bool {
         self.limit.is_over(now)
     }
 }

@@ -8,7 +8,7 @@ use crate::settings::{Tick, Ticks};
 
 /// The content of one request that has arrived, and the time that was waited for it.
 #[derive(Debug)]
-pub(super) struct BodyRate {
+pub(crate) struct BodyRate {
     bytes: u64,
     waited: u32,
     /// The tick at which the current wait began.
@@ -16,18 +16,18 @@ pub(super) struct BodyRate {
 }
 
 impl BodyRate {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { bytes: 0, waited: 0, since: None }
     }
 
     /// Counts content that has arrived.
     #[inline]
-    pub(super) const fn add(&mut self, bytes: usize) {
+    pub(crate) const fn add(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes as u64);
     }
 
     /// Starts or continues a wait for content, or ends it for now.
-    pub(super) fn wait(&mut self, waits: bool, now: Tick) {
+    pub(crate) fn wait(&mut self, waits: bool, now: Tick) {
         if let Some(since) = self.since.take() {
             self.waited = self.waited.saturating_add(now.since(since).0);
         }
@@ -42,7 +42,7 @@ impl BodyRate {
         clippy::cast_precision_loss,
         reason = "it is positive, a cast saturates, and nobody counts single bytes in a number that is not exact"
     )]
-    pub(super) fn left(&self, Ticks(ticks): Ticks, bytes_per_tick: f64) -> Ticks {
+    pub(crate) fn left(&self, Ticks(ticks): Ticks, bytes_per_tick: f64) -> Ticks {
         let earned = (self.bytes as f64 / bytes_per_tick) as u32;
         Ticks(ticks.saturating_add(earned).saturating_sub(self.waited).min(ticks))
     }
