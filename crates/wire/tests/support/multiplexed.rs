@@ -267,6 +267,7 @@ impl Multiplexed {
                 Action::PauseReading => self.reads_paused = true,
                 Action::ResumeReading => self.reads_paused = false,
                 Action::YieldTurn => self.yields += 1,
+                Action::NotifyTurnEnd => self.is_flush_due = true,
                 Action::Streams => self.serve(),
                 Action::ShutdownWrite => {
                     self.is_closed = true;

@@ -58,8 +58,8 @@ fn go(world: &mut World<'_>) -> Result<(), Broken> {
         world.pass(1)?;
     }
     rest(world, false)?;
-    if !world.is_over() && !world.apps.is_empty() {
-        // An application may wait for ever, and so may its client.
+    if !world.is_over() && world.apps.iter().any(App::awaits_disconnect) {
+        // Its time is not limited.
         world.lose(true)?;
         rest(world, false)?;
     }

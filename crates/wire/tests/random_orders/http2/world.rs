@@ -239,6 +239,7 @@ impl<'a> World<'a> {
                 // Before the preface it was HTTP/1.1's.
                 Action::YieldTurn | Action::WakeReceive | Action::WakeSend => {}
                 Action::Streams => self.serve()?,
+                Action::NotifyTurnEnd => self.is_flush_due = true,
                 Action::ShutdownWrite if self.state == State::Open => {
                     if self.half_close == HalfClose::Done {
                         self.state = State::HalfClosed;
