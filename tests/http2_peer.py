@@ -124,9 +124,10 @@ class Peer:
         self._push(stream)
 
     def reset(self, number: int, code: int) -> None:
-        """Send RST_STREAM."""
+        """Send RST_STREAM, unless the stream is over."""
         self._forget_content(self.streams[number])
-        self.h2.reset_stream(number, code)
+        if self._is_open(number):
+            self.h2.reset_stream(number, code)
 
     def ping(self, data: bytes = b"12345678") -> None:
         """Send PING."""
@@ -259,9 +260,13 @@ class Peer:
         stream.unsent_trailers = None
         self._waiting.pop(stream.number, None)
 
+    def _is_open(self, number: int) -> bool:
+        stream = self.h2.streams.get(number)
+        return stream is not None and not stream.closed
+
     def _push(self, stream: Stream) -> None:
         """Send of a stream's content what the windows allow."""
-        if stream.number not in self.h2.streams:
+        if not self._is_open(stream.number):
             self._forget_content(stream)
             return
         self._waiting[stream.number] = stream
