@@ -114,9 +114,9 @@ def test_the_server_ends(site: Site, peer: Any, place: Place) -> None:
     busy.send(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nda")
     site.wait(lambda: site.http.running)
     site.http.begin_shutdown()
-    peer.closed()
     busy.send(b"ta")
     assert busy.answer().body == b"data"
+    peer.closed()
     busy.closed()
 
 
@@ -124,8 +124,9 @@ def test_a_client_that_does_not_read(site: Site, peer: Any) -> None:
     """Who does not read a stream is cut after the time for that."""
     peer.channel.pause()
     peer.send(request("/endless"))
-    site.wait(lambda: site.http.requests == 1 and site.http.connections == 0)
-    site.wait(lambda: site.http.running == 0)
+    site.wait(lambda: site.http.requests == 1 and site.http.running == 0)
+    if peer.version == "1.1":
+        site.wait(lambda: site.http.connections == 0)
 
 
 @pytest.mark.parametrize("path", ["/endless", "/wait", "/stream", "/file"])

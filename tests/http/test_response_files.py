@@ -203,7 +203,8 @@ def test_what_is_no_file(tmp_path: Path) -> None:
             assert caught.value.status == 404
             application = compiled(plain(lambda _, made=response: made), on_exception=handle, send=responses.send)
             with serving(application) as site:
-                assert site.ask().line == b"HTTP/1.1 404 Not Found"
+                client = site.connect()
+                assert client.ask().line == client.line_of(404, b"Not Found")
     assert [type(error) for error in seen] == [HTTPError] * 5
     with pytest.raises(ValueError, match="NUL"):
         Response.file("a\0b")
