@@ -63,8 +63,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out tests that are not for their version of HTTP and, with `--loop asyncio`, tests of vitok alone."""
     items[:] = filter(wires.is_wanted, items)
-    for item in filter(wires.is_pending, items):
-        item.add_marker(pytest.mark.xfail(reason="not over HTTP/2 yet", run=False))
     if config.getoption("--loop") == "asyncio":
         items[:] = [item for item in items if item.get_closest_marker("vitok_only") is None]
 

@@ -5,15 +5,12 @@ same assertions. `http1_only` and `http2_only` leave a test of such a module, or
 and say why. The fixture `wire` chooses.
 """
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 HTTP1, HTTP2 = "HTTP/1.1", "HTTP/2"
 WIRES = (HTTP1, HTTP2)
-
-PENDING = set(Path(__file__).with_name("http2_pending.txt").read_text().splitlines()[1:])
 
 both_wires = pytest.mark.both_wires
 
@@ -60,9 +57,3 @@ def is_wanted(item: Any) -> bool:
     version = getattr(item, "callspec", None) and item.callspec.params.get("wire")
     other = {HTTP1: "http2_only", HTTP2: "http1_only"}.get(version)
     return other is None or item.get_closest_marker(other) is None
-
-
-def is_pending(item: Any) -> bool:
-    """Return whether a test is known to fail with its version."""
-    version = getattr(item, "callspec", None) and item.callspec.params.get("wire")
-    return version == HTTP2 and f"{item.path.name}::{item.function.__name__}" in PENDING

@@ -57,6 +57,11 @@ pub enum Message<B> {
         /// Whether more content follows.
         more: bool,
     },
+    /// Some of the file, where the driver has to read it: for a stream of HTTP/2.
+    FilePart {
+        /// It follows what came before.
+        content: B,
+    },
     /// The file was sent.
     FileEnd {
         /// Whether more content follows.
@@ -91,7 +96,11 @@ impl<B> Message<B> {
     pub const fn may_be_last(&self) -> bool {
         match self {
             Self::Content { more, .. } | Self::Trailers { more, .. } => !*more,
-            Self::File { .. } | Self::FileEnd { .. } | Self::Accept { .. } | Self::Data { .. } => false,
+            Self::File { .. }
+            | Self::FilePart { .. }
+            | Self::FileEnd { .. }
+            | Self::Accept { .. }
+            | Self::Data { .. } => false,
             Self::Start { .. } | Self::EarlyHint { .. } | Self::Close { .. } => true,
         }
     }

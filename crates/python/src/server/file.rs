@@ -76,7 +76,7 @@ fn part<'py, T: Answering>(call: &Call<'py, T>) -> Result<Bound<'py, PyAny>, Err
         return Err(new_error::<PyTypeError>("a part of a file is bytes").into());
     };
     let (protocol, request) = T::answered(call.this())?;
-    let message = Message::Content { content: Some(content), more: true };
+    let message = Message::FilePart { content };
     let delivered = driver::send(protocol, request, message)?.map_err(send_error::raise)?;
     pause::after(call.py, protocol, delivered.wait)
 }

@@ -32,6 +32,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
             Message::Trailers { fields, more } => self.trailers(fields, more, context, out),
             Message::EarlyHint { links } => self.hint(&links, out),
             Message::File { count, more } => self.file(count, more, context, out),
+            Message::FilePart { .. } => Err(SendError::OutOfOrder(OutOfOrder::ContentIsDue)),
             Message::FileEnd { more } => self.end_file(more, context, out),
             Message::Accept { subprotocol, fields } => {
                 self.accept(subprotocol.as_ref(), &fields, context, out)

@@ -47,14 +47,6 @@ impl Content {
         }
     }
 
-    /// Takes back content that [`frame`](Self::frame) has counted: it is not sent, because the response can't end after
-    /// it.
-    pub(super) fn take_back(&mut self, length: usize) {
-        if let Self::Length(left) = self {
-            *left = left.saturating_add(length as u64);
-        }
-    }
-
     /// Checks that the response can end.
     ///
     /// # Errors
@@ -82,8 +74,6 @@ mod tests {
         assert_eq!(content.finish(), Err(LocalProtocolError::BodyTooShort));
         assert_eq!(content.frame(3), Err(LocalProtocolError::BodyTooLong));
         assert_eq!((content.frame(2), content.finish()), (Ok(Frame::Plain), Ok(())));
-        content.take_back(2);
-        assert_eq!(content, Content::Length(2));
     }
 
     #[test]

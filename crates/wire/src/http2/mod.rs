@@ -27,8 +27,6 @@
 //! | `unread`     | how much content waits for applications                                         |
 //! | `memory`     | the transport that h2 reads and writes                                        |
 
-#![allow(dead_code, reason = "its parts are made before what joins them")]
-
 mod connection;
 mod content;
 mod end;

@@ -210,7 +210,10 @@ impl App {
                 self.answer
             }
             // They are not sent in these orders.
-            Message::Accept { .. } | Message::Data { .. } | Message::Close { .. } => self.answer,
+            Message::FilePart { .. }
+            | Message::Accept { .. }
+            | Message::Data { .. }
+            | Message::Close { .. } => self.answer,
         };
     }
 

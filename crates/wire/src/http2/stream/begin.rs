@@ -61,6 +61,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
             is_watched: false,
             awaits_continue: incoming == Incoming::Arriving && head.expects_continue(),
             is_blocked: false,
+            is_file: false,
             has_left_out: false,
             status: 0,
             sent: 0,

@@ -5,8 +5,7 @@ use std::mem;
 use h2::SendStream;
 use h2::server::SendResponse;
 
-use super::send::fields_of;
-use super::{Answer, Request, State, Stream};
+use super::{Answer, Request, State, Stream, fields_of};
 use crate::action::{Action, Actions};
 use crate::http2::head;
 use crate::http2::piece::Piece;

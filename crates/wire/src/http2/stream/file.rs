@@ -4,12 +4,12 @@
 use super::send::{Begun, out_of_order};
 use super::{Answer, State, Stream};
 use crate::action::{Action, Actions};
-use crate::message::{SendError, Sent};
+use crate::message::{OutOfOrder, SendError, Sent};
 use crate::settings::Context;
 
 impl<B: AsRef<[u8]>> Stream<B> {
     /// Sends the head of a response that is a file of this length, if it still waits. The content follows in
-    /// [parts](crate::Message::Content), then the [end](crate::Message::FileEnd).
+    /// [parts](crate::Message::FilePart), then the [end](crate::Message::FileEnd).
     pub(super) fn file(
         &mut self,
         count: usize,
@@ -29,8 +29,27 @@ impl<B: AsRef<[u8]>> Stream<B> {
             }
             other => return Err(SendError::OutOfOrder(out_of_order(other))),
         };
+        if let State::Open(request) = &mut self.state {
+            request.is_file = frame.is_sent();
+        }
         let left_out = self.note_left_out(frame);
         Ok(Sent { actions, is_sent: frame.is_sent(), left_out, ..Sent::NOTHING })
+    }
+
+    /// Sends some of the file.
+    pub(super) fn file_part(&mut self, content: B, context: Context<'_>) -> Result<Sent<B>, SendError> {
+        match self.request() {
+            Some(request) if request.is_file => self.content(Some(content), true, context),
+            _ => Err(SendError::OutOfOrder(OutOfOrder::ContentIsDue)),
+        }
+    }
+
+    /// Goes on behind the file.
+    pub(super) fn end_file(&mut self, more: bool, context: Context<'_>) -> Result<Sent<B>, SendError> {
+        if let State::Open(request) = &mut self.state {
+            request.is_file = false;
+        }
+        self.content(None, more, context)
     }
 
     fn send_file_head(&mut self, begun: Begun<B>, count: usize) -> Result<http::Frame, SendError> {

@@ -3,9 +3,8 @@
 use std::mem;
 use std::task::{Context as TaskContext, Poll};
 
-use super::send::fields_of;
 use super::tunnel_request::{TunnelRequest, WaitingHandshake};
-use super::{Answer, State, Stream};
+use super::{Answer, State, Stream, fields_of};
 use crate::action::{Action, Actions};
 use crate::http2::head;
 use crate::http2::tunnel::Tunnel;

@@ -1,12 +1,14 @@
 //! A stream as a [`Wire`]: which input means what.
 
 use super::tunnel_request::TunnelRequest;
-use super::{Answer, Incoming, State, Stream};
+use super::{Answer, Incoming, Started, State, Stream};
 use crate::action::{Action, Actions};
 use crate::input::{Input, Shutdown};
 use crate::log::LogRecord;
 use crate::machine::{Interface, Wire};
-use crate::message::{Finished, Message, Outcome, Received, RequestId, Response, SendError, Sent, Wait};
+use crate::message::{
+    Finished, Message, OutOfOrder, Outcome, Received, RequestId, Response, SendError, Sent, Wait,
+};
 use crate::settings::{Context, Settings, Tick};
 
 impl<B: AsRef<[u8]>> Wire<B> for Stream<B> {
@@ -178,5 +180,35 @@ impl<B: AsRef<[u8]>> Stream<B> {
         }
         // A stream that was reset with its request costs no application (CVE-2023-44487).
         if self.began_reset() { actions.and(self.leave(true)) } else { actions.with(Action::Start) }
+    }
+
+    /// Takes a message.
+    pub(super) fn take_message(
+        &mut self,
+        request: RequestId,
+        message: Message<B>,
+        context: Context<'_>,
+    ) -> Result<Sent<B>, SendError> {
+        let Some(current) = self.current(request) else { return Err(self.gone()) };
+        let is_of_file = matches!(message, Message::FilePart { .. } | Message::FileEnd { .. });
+        if current.is_file && !is_of_file {
+            return Err(SendError::OutOfOrder(OutOfOrder::FileIsDue));
+        }
+        let sent = match message {
+            Message::Start { status, fields, has_trailers } => {
+                self.start(Started { status, fields, has_trailers })
+            }
+            Message::Content { content, more } => self.content(content, more, context),
+            Message::Trailers { fields, more } => self.trailers(fields, more),
+            Message::EarlyHint { links } => self.hint(&links),
+            Message::File { count, more } => self.file(count, more, context),
+            Message::FilePart { content } => self.file_part(content, context),
+            Message::FileEnd { more } => self.end_file(more, context),
+            Message::Accept { subprotocol, fields } => self.accept(subprotocol.as_ref(), &fields, context),
+            Message::Close { .. } => self.forbid(context),
+            Message::Data { .. } => Err(SendError::OutOfOrder(OutOfOrder::AcceptIsDue)),
+        };
+        self.settle(context);
+        sent
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | File      | What                                                               |
 //! |-----------|--------------------------------------------------------------------|
-//! | `machine` | which input means what                                             |
+//! | `machine` | which input means what, and which message                       |
 //! | `begin`   | the head of a request                                              |
 //! | `receive` | content in, and a client that leaves                               |
 //! | `send`    | messages of an application become heads, content and trailers      |
@@ -89,6 +89,8 @@ pub(super) struct Request<B: AsRef<[u8]>> {
     pub(super) awaits_continue: bool,
     /// Whether so much content waits to be sent that its sender does, too.
     pub(super) is_blocked: bool,
+    /// Whether a file is being sent, so that nothing else is.
+    pub(super) is_file: bool,
     /// Whether it was reported that the application sends content for a status without any.
     pub(super) has_left_out: bool,
     pub(super) status: u16,
@@ -163,4 +165,9 @@ impl<B: AsRef<[u8]>> Request<B> {
     pub(super) const fn is_unanswered(&self) -> bool {
         matches!(self.answer, Answer::Owed(_) | Answer::Started(..))
     }
+}
+
+/// Returns the fields of a response, for the log.
+fn fields_of(head: &http_types::Response<()>) -> impl Iterator<Item = (&[u8], &[u8])> {
+    head.headers().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
 }

@@ -8,46 +8,19 @@ use std::mem;
 use h2::SendStream;
 use h2::server::SendResponse;
 
-use super::{Answer, HasTrailers, Started, State, Stream};
+use super::{Answer, HasTrailers, Started, State, Stream, fields_of};
 use crate::action::{Action, Actions};
 use crate::http2::content::Content;
 use crate::http2::head;
 use crate::http2::outbox::Sender;
 use crate::http2::piece::Piece;
-use crate::message::{MESSAGE_COUNTS, Message, OutOfOrder, RequestId, Response, SendError, Sent, Wait};
+use crate::message::{MESSAGE_COUNTS, OutOfOrder, RequestId, Response, SendError, Sent, Wait};
 use crate::settings::{Context, Settings};
 
 /// A whole response of at most this length is given to h2 at once, if its window is open.
 const AT_ONCE: usize = 16 * 1024;
 
 impl<B: AsRef<[u8]>> Stream<B> {
-    /// Takes a message.
-    pub(super) fn take_message(
-        &mut self,
-        request: RequestId,
-        message: Message<B>,
-        context: Context<'_>,
-    ) -> Result<Sent<B>, SendError> {
-        if self.current(request).is_none() {
-            return Err(self.gone());
-        }
-        let sent = match message {
-            Message::Start { status, fields, has_trailers } => {
-                self.start(Started { status, fields, has_trailers })
-            }
-            Message::Content { content, more } => self.content(content, more, context),
-            Message::Trailers { fields, more } => self.trailers(fields, more),
-            Message::EarlyHint { links } => self.hint(&links),
-            Message::File { count, more } => self.file(count, more, context),
-            Message::FileEnd { more } => self.content(None, more, context),
-            Message::Accept { subprotocol, fields } => self.accept(subprotocol.as_ref(), &fields, context),
-            Message::Close { .. } => self.forbid(context),
-            Message::Data { .. } => Err(SendError::OutOfOrder(OutOfOrder::AcceptIsDue)),
-        };
-        self.settle(context);
-        sent
-    }
-
     /// Takes a whole response.
     pub(super) fn take_response<'a>(
         &mut self,
@@ -95,7 +68,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
         Wait::Turn
     }
 
-    fn start(&mut self, started: Started<B>) -> Result<Sent<B>, SendError> {
+    pub(super) fn start(&mut self, started: Started<B>) -> Result<Sent<B>, SendError> {
         let State::Open(request) = &mut self.state else { return Err(SendError::Complete) };
         match mem::replace(&mut request.answer, Answer::Nothing) {
             Answer::Owed(respond) => {
@@ -141,7 +114,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
     }
 
     /// Sends content, with the head if that still waits, and with the end of the response if no more comes.
-    fn content(
+    pub(super) fn content(
         &mut self,
         content: Option<B>,
         more: bool,
@@ -281,7 +254,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
     }
 
     /// Sends trailers, once the last of them has come (ASGI, "HTTP Trailers").
-    fn trailers(&mut self, fields: Vec<(B, B)>, more: bool) -> Result<Sent<B>, SendError> {
+    pub(super) fn trailers(&mut self, fields: Vec<(B, B)>, more: bool) -> Result<Sent<B>, SendError> {
         let State::Open(request) = &mut self.state else { return Err(SendError::Complete) };
         let Answer::Trailers(_, gathered) = &mut request.answer else {
             return Err(SendError::OutOfOrder(out_of_order(&request.answer)));
@@ -301,7 +274,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
     }
 
     /// Sends an early hint (RFC 8297). Once the head has been sent it is too late for one, which is no error.
-    fn hint(&mut self, links: &[B]) -> Result<Sent<B>, SendError> {
+    pub(super) fn hint(&mut self, links: &[B]) -> Result<Sent<B>, SendError> {
         let State::Open(request) = &mut self.state else { return Err(SendError::Complete) };
         let actions = match &mut request.answer {
             Answer::Owed(respond) | Answer::Started(respond, _) => {
@@ -364,11 +337,6 @@ impl<B: AsRef<[u8]>> Stream<B> {
         let is_first = !mem::replace(&mut request.has_left_out, true);
         is_first.then_some(request.status)
     }
-}
-
-/// Returns the fields of a response, for the log.
-pub(super) fn fields_of(head: &http_types::Response<()>) -> impl Iterator<Item = (&[u8], &[u8])> {
-    head.headers().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
 }
 
 /// Counts content. Returns whether it is sent.
