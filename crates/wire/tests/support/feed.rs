@@ -1,7 +1,7 @@
 //! Bytes of a peer run through a connection in pieces: what the peer gets does not depend on where they are cut. A test
 //! and a fuzz target share this file.
 
-use wire::{Input, Interface, Message, Received, RequestId, Ticks, Upgrades};
+use wire::{Input, Interface, Message, Received, RequestId, Ticks, Upgrades, Versions};
 
 use super::{Application, Driver, limits, settings};
 
@@ -48,6 +48,8 @@ pub(crate) fn output(pieces: &[&[u8]], limits: http::Limits) -> Vec<u8> {
     let mut settings = settings();
     settings.limits = limits.into();
     settings.upgrades = Upgrades::Ignored;
+    // The preface of HTTP/2 is refused, as any other version.
+    settings.http2.versions = Versions::Http1;
     settings.body_bytes_per_tick = None;
     settings.head_time = Some(Ticks(8));
     let echo = Echo { answer: Vec::new(), content: 0 };
