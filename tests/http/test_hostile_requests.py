@@ -169,9 +169,9 @@ def client_hello() -> bytes:
     ids=["TLS", "HTTP/2", "SSH", "blank lines", "two bytes"],
 )
 def test_other_protocols(data: bytes) -> None:
-    """Other protocols on this port are refused or waited for; if there is an answer it is one of 1.1, once."""
+    """With HTTP/1.1 alone, others are refused or waited for; if there is an answer it is one of 1.1, once."""
     application = Guarded()
-    with serving(application, timeout_header=0.2) as site:
+    with serving(application, timeout_header=0.2, http="1") as site:
         client = site.connect()
         client.offer(data)
         text = client.end()
