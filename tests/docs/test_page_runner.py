@@ -191,7 +191,7 @@ def test_blocks_are_found() -> None:
 
 def test_pages_that_need_more() -> None:
     """A page belongs to `make programs` if only the group of those has a library that it imports or runs."""
-    more = ["```python\nimport grpc\n```\n", "```console\n$ A=b vitok run granian app:app\n```\n"]
+    more = ["```python\nimport zmq\n```\n", "```console\n$ A=b vitok run granian app:app\n```\n"]
     others = ["```python\nimport aiohttp\n```\n", "```console\n$ uvicorn app:app\n$ [ -e app.py ]\n```\n"]
     assert all(needs_more(list(blocks_of(page))) for page in more)
     assert not any(needs_more(list(blocks_of(page))) for page in others)
