@@ -33,7 +33,7 @@ PATHS: Final = {
     "echo_datagram": "datagram_received, a sendto",
     "http_request": "an HTTP request, an ASGI response",
     "http2_request": "the same by HTTP/2",
-    "http2_streams": "the same, one of 16 that arrive together",
+    "http2_streams": "the same, 16 at a time",
     "http_native": "the same by a plain function",
 }
 # Counts of the same code differ by up to 0.4 %, whatever else is imported; the cost of a change is more than the
