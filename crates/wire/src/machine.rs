@@ -2,6 +2,8 @@
 //!
 //! Between them stands one request with its response, numbered within its connection.
 
+use std::sync::LazyLock;
+
 use ::websocket::{Kind, Payload};
 
 use crate::action::Actions;
@@ -9,6 +11,8 @@ use crate::input::Input;
 use crate::log::LogRecord;
 use crate::message::{Finished, Message, Outcome, Received, RequestId, Response, SendError, Sent, Wait};
 use crate::settings::{Context, Settings, Tick};
+
+static NO_HEAD: LazyLock<http::Head> = LazyLock::new(http::Head::default);
 
 /// A machine: the state of one connection, whatever its peer speaks.
 ///
@@ -86,7 +90,10 @@ pub trait Wire<B: AsRef<[u8]>> {
     ) -> Result<Actions, http::LocalProtocolError>;
 
     /// Returns the input for the protocol that takes over: the request that asks for it and everything after it.
-    fn upgrade(&mut self) -> Vec<u8>;
+    /// Empty where no other protocol does.
+    fn upgrade(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
 
     /// Returns the list of what is to be logged. The driver empties it; that it keeps its memory saves an allocation for
     /// each record.
@@ -111,7 +118,10 @@ pub trait Wire<B: AsRef<[u8]>> {
     fn latest(&self) -> RequestId;
 
     /// Returns the head of the latest request, until its response is complete.
-    fn head(&self) -> &http::Head;
+    /// Empty where there is no request.
+    fn head(&self) -> &http::Head {
+        &NO_HEAD
+    }
 
     /// Returns whether the content of the latest request has arrived as a whole, or there is none.
     fn has_arrived(&self) -> bool;
@@ -120,7 +130,9 @@ pub trait Wire<B: AsRef<[u8]>> {
     fn is_answering(&self) -> bool;
 
     /// Returns whether a response has begun and waits for its content.
-    fn holds_head(&self) -> bool;
+    fn holds_head(&self) -> bool {
+        false
+    }
 
     /// Returns whether requests are read and answered: the connection neither ends nor has ended.
     fn is_open(&self) -> bool;

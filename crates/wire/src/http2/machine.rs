@@ -1,7 +1,5 @@
 //! The connection as a [`Wire`]: which input means what. It has no request of its own.
 
-use std::sync::LazyLock;
-
 use super::connection::{Connection, State};
 use crate::action::{Action, Actions};
 use crate::input::{HalfClose, Input, Shutdown};
@@ -11,8 +9,6 @@ use crate::message::{
     Ending, Finished, Message, Outcome, Received, RequestId, Response, SendError, Sent, Wait,
 };
 use crate::settings::{Context, Settings, Tick};
-
-static NO_HEAD: LazyLock<http::Head> = LazyLock::new(http::Head::default);
 
 impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
     fn on(
@@ -112,10 +108,6 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
         Ok(self.go_on(context, out))
     }
 
-    fn upgrade(&mut self) -> Vec<u8> {
-        Vec::new()
-    }
-
     fn log(&mut self) -> &mut Vec<LogRecord> {
         &mut self.log
     }
@@ -124,20 +116,12 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
         self.latest
     }
 
-    fn head(&self) -> &http::Head {
-        &NO_HEAD
-    }
-
     fn has_arrived(&self) -> bool {
         true
     }
 
     fn is_answering(&self) -> bool {
         self.has_streams()
-    }
-
-    fn holds_head(&self) -> bool {
-        false
     }
 
     fn is_open(&self) -> bool {

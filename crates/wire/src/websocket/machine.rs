@@ -1,7 +1,5 @@
 //! WebSocket as a [`Wire`]: which input means what.
 
-use std::sync::LazyLock;
-
 use super::connection::{Connection, State};
 use crate::action::{Action, Actions};
 use crate::input::{HalfClose, Input, Shutdown};
@@ -11,9 +9,6 @@ use crate::message::{
     Finished, Message, OutOfOrder, Outcome, Received, RequestId, Response, SendError, Sent, Wait,
 };
 use crate::settings::{Context, Settings, Tick};
-
-/// There is no request any more.
-static NO_HEAD: LazyLock<http::Head> = LazyLock::new(http::Head::default);
 
 impl<B: AsRef<[u8]>> Wire<B> for Connection {
     #[inline]
@@ -88,10 +83,6 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection {
         Ok(Actions::NONE)
     }
 
-    fn upgrade(&mut self) -> Vec<u8> {
-        Vec::new()
-    }
-
     #[inline]
     fn log(&mut self) -> &mut Vec<LogRecord> {
         &mut self.log
@@ -109,20 +100,12 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection {
         self.request
     }
 
-    fn head(&self) -> &http::Head {
-        &NO_HEAD
-    }
-
     fn has_arrived(&self) -> bool {
         true
     }
 
     fn is_answering(&self) -> bool {
         self.is_open()
-    }
-
-    fn holds_head(&self) -> bool {
-        false
     }
 
     fn is_open(&self) -> bool {

@@ -99,10 +99,6 @@ impl<B: AsRef<[u8]>> Wire<B> for Stream<B> {
         self.send_head(context)
     }
 
-    fn upgrade(&mut self) -> Vec<u8> {
-        Vec::new()
-    }
-
     fn log(&mut self) -> &mut Vec<LogRecord> {
         &mut self.log
     }

@@ -110,10 +110,6 @@ impl<B: AsRef<[u8]>> Wire<B> for Tunnel<B> {
         Ok(Actions::NONE)
     }
 
-    fn upgrade(&mut self) -> Vec<u8> {
-        Vec::new()
-    }
-
     #[inline]
     fn log(&mut self) -> &mut Vec<LogRecord> {
         Wire::<B>::log(&mut self.websocket)
@@ -141,10 +137,6 @@ impl<B: AsRef<[u8]>> Wire<B> for Tunnel<B> {
 
     fn is_answering(&self) -> bool {
         Wire::<B>::is_answering(&self.websocket)
-    }
-
-    fn holds_head(&self) -> bool {
-        false
     }
 
     fn is_open(&self) -> bool {
