@@ -73,7 +73,7 @@ fn tls_obstacle(py: Python<'_>) -> PyResult<Option<String>> {
     tls::obstacle(py)
 }
 
-#[pymodule(gil_used = true)]
+#[pymodule(gil_used = false)]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // This check comes first: the calls below fill statics, which all interpreters of the process share.
     ffi::interpreter::require_main(module.py())?;

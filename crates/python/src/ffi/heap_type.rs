@@ -5,6 +5,8 @@
 
 use std::ffi::{CString, c_int, c_ulong, c_void};
 use std::ptr::null_mut;
+#[cfg(Py_GIL_DISABLED)]
+use std::sync::atomic::Ordering;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -74,17 +76,40 @@ unsafe extern "C" fn refuse_allocation(
 /// and the class is shared by the whole process. It is done afterwards, because from 3.14 on no class of a
 /// specification may be immutable while a base of it is not, and asyncio's are Python classes.
 pub(super) fn make_immutable(class: &Bound<'_, PyType>) {
-    // SAFETY: a live type; the GIL is held.
-    unsafe { (*class.as_type_ptr()).tp_flags |= ffi::Py_TPFLAGS_IMMUTABLETYPE };
+    set_flag(class, ffi::Py_TPFLAGS_IMMUTABLETYPE, true);
 }
 
-/// Sets a constant on a class, which all other code is refused.
+/// Sets a constant on a class, which all other code is refused. The module does this while it is imported: another
+/// thread that has the class already could change it meanwhile, but the constant and the end stay the same.
 pub(super) fn add_constant(class: &Bound<'_, PyType>, name: &Name, value: &Bound<'_, PyAny>) -> PyResult<()> {
-    // SAFETY: a live type; with the GIL held no other code runs meanwhile.
-    unsafe { (*class.as_type_ptr()).tp_flags &= !ffi::Py_TPFLAGS_IMMUTABLETYPE };
+    set_flag(class, ffi::Py_TPFLAGS_IMMUTABLETYPE, false);
     let added = class.setattr(name, value);
     make_immutable(class);
     added
+}
+
+/// Sets or clears one flag of a class.
+#[cfg(not(Py_GIL_DISABLED))]
+fn set_flag(class: &Bound<'_, PyType>, flag: c_ulong, on: bool) {
+    // SAFETY: a live type; other threads wait for the GIL.
+    let flags = unsafe { &mut (*class.as_type_ptr()).tp_flags };
+    if on {
+        *flags |= flag;
+    } else {
+        *flags &= !flag;
+    }
+}
+
+/// Sets or clears one flag of a class.
+#[cfg(Py_GIL_DISABLED)]
+fn set_flag(class: &Bound<'_, PyType>, flag: c_ulong, on: bool) {
+    // SAFETY: a live type, whose flags every thread changes by atomic operations.
+    let flags = unsafe { &(*class.as_type_ptr()).tp_flags };
+    if on {
+        flags.fetch_or(flag, Ordering::SeqCst);
+    } else {
+        flags.fetch_and(!flag, Ordering::SeqCst);
+    }
 }
 
 pub(super) fn slot(number: c_int, value: *mut c_void) -> ffi::PyType_Slot {
