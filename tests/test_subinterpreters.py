@@ -93,3 +93,38 @@ def test_again_and_again(tmp_path: object) -> None:
         *[OURS, "[]"] * 4,
         "runs",
     ]
+
+
+SENDS_WORK = """
+import asyncio
+from concurrent.futures import InterpreterPoolExecutor
+
+import vitok
+
+
+def elsewhere():
+    import asyncio
+
+    async def name():
+        return type(asyncio.get_running_loop()).__name__
+
+    return asyncio.run(name())
+
+
+async def main():
+    loop = asyncio.get_running_loop()
+    with InterpreterPoolExecutor(max_workers=2) as pool:
+        print(await loop.run_in_executor(pool, pow, 2, 10))
+        print(await loop.run_in_executor(pool, elsewhere))
+
+
+if __name__ == "__main__":
+    vitok.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="InterpreterPoolExecutor is new in Python 3.14")
+def test_work_for_subinterpreters() -> None:
+    """A loop of the main interpreter sends calls to subinterpreters, in which asyncio's own loop runs."""
+    child = run_python("-c", SENDS_WORK)
+    assert (child.returncode, child.stdout, child.stderr) == (0, "1024\n_UnixSelectorEventLoop\n", "")
