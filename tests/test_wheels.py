@@ -8,17 +8,19 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
 
-from tests.support import PROJECT
+from tests.support import FREE_THREADED, PROJECT
 from tools.wheels import (
     archive,
     building,
     checkers,
     contents,
     elf,
+    gate,
     installing,
     licenses,
     offline,
@@ -57,11 +59,13 @@ def command(*words: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_a_release_has_twenty_wheels_with_names_that_pip_knows() -> None:
-    """Four platforms, five Pythons."""
+def test_a_release_has_twenty_four_wheels_with_names_that_pip_knows() -> None:
+    """Four platforms, five Pythons, and one of these without the GIL: its ABI has a name of its own."""
     names = [wheel.path.name for wheel in platforms.wheels(platforms.PLATFORMS, platforms.PYTHONS)]
     version = platforms.read_version()
-    assert len(set(names)) == 20
+    assert len(set(names)) == 24
+    assert f"vitok-{version}-cp314-cp314t-musllinux_1_2_x86_64.whl" in names
+    assert f"vitok-{version}-cp314-cp314-musllinux_1_2_x86_64.whl" in names
     assert f"vitok-{version}-cp311-cp311-manylinux2014_x86_64.manylinux_2_17_x86_64.whl" in names
     assert f"vitok-{version}-cp315-cp315-musllinux_1_2_aarch64.whl" in names
 
@@ -72,14 +76,15 @@ def test_platforms_are_chosen_by_name_or_part() -> None:
     assert platforms.choose_platforms(["manylinux-x86_64"]) == [MANYLINUX]
     assert platforms.choose_platforms(["aarch64"]) == [AARCH64, platforms.PLATFORMS[3]]
     assert platforms.choose_pythons(["3.13", "python3.11"]) == ["3.11", "3.13"]
+    assert platforms.choose_pythons(["python3.14t"]) == ["3.14t"]
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("build", "--platform", "sparc"), "PLATFORM is one of manylinux-x86_64, "),
-        (("check", "--pythons", "3.10"), "PYTHONS are of 3.11, 3.12, 3.13, 3.14, 3.15, not 3.10"),
-        (("emulate", "--emulator", "qemu", "--platform", "aarch64"), "name one wheel for the emulator, not 10"),
+        (("check", "--pythons", "3.10"), "PYTHONS are of 3.11, 3.12, 3.13, 3.14, 3.14t, 3.15, not 3.10"),
+        (("emulate", "--emulator", "qemu", "--platform", "aarch64"), "name one wheel for the emulator, not 12"),
     ],
 )
 def test_a_wrong_choice_is_one_line(words: tuple[str, ...], message: str) -> None:
@@ -269,3 +274,12 @@ def test_musllinux_is_no_wheel_of_glibc() -> None:
     """The names of native modules tell them apart."""
     assert MUSLLINUX.module_name("3.11") == "_native.cpython-311-x86_64-linux-musl.so"
     assert MANYLINUX.module_name("3.15") == "_native.cpython-315-x86_64-linux-gnu.so"
+    assert MANYLINUX.module_name("3.14t") == "_native.cpython-314t-x86_64-linux-gnu.so"
+
+
+def test_the_source_is_compared_with_the_wheel_of_this_very_build() -> None:
+    """With the GIL or without it: both may be of one version."""
+    chosen = list(platforms.wheels(filter(attrgetter("is_here"), platforms.PLATFORMS), platforms.PYTHONS))
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}{'t' * FREE_THREADED}"
+    expected = [wheel for wheel in chosen if wheel.python == version]
+    assert gate.comparable(chosen) == (expected[0] if expected else None)

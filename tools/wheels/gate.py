@@ -48,5 +48,5 @@ def check_source(wheels: Sequence[Wheel]) -> Iterator[str]:
 
 def comparable(wheels: Sequence[Wheel]) -> Wheel | None:
     """The wheel among these for this Python on this machine."""
-    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}{getattr(sys, 'abiflags', '').replace('d', '')}"
     return next((wheel for wheel in wheels if wheel.python == version and wheel.platform.is_here), None)

@@ -53,8 +53,9 @@ def probe_emulated(wheel: Wheel, command: Sequence[str]) -> str:
     """
     version = wheel.python.replace(".", "")
     with tempfile.TemporaryDirectory(prefix="vitok-wheel-") as folder:
-        foreign = ["--platform", wheel.platform.policy, "--python-version", wheel.python, "--implementation", "cp"]
-        foreign += ["--abi", f"cp{version}", "--only-binary", ":all:", "--no-deps", "--no-index"]
+        foreign = ["--platform", wheel.platform.policy, "--implementation", "cp"]
+        foreign += ["--python-version", wheel.python.removesuffix("t"), "--abi", f"cp{version}"]
+        foreign += ["--only-binary", ":all:", "--no-deps", "--no-index"]
         target = str(Path(folder, "unpacked"))
         run([sys.executable, "-m", "pip", "install", "--quiet", "--target", target, *foreign, str(wheel.path)], folder)
         return run_probe(command, folder, {"PYTHONPATH": target, "VITOK_PROBE_COMMAND": " ".join(command)})

@@ -8,7 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DIST = ROOT / "dist"
-PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
+# The one with a t is the build without the GIL, which has an ABI of its own.
+PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.14t", "3.15")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,8 @@ def wheels(platforms: Iterable[Platform], pythons: Iterable[str], folder: Path =
     versions = list(pythons)
     for one in platforms:
         for python in versions:
-            tag = f"cp{python.replace('.', '')}"
-            yield Wheel(one, python, folder / f"vitok-{version}-{tag}-{tag}-{one.tag}.whl")
+            abi = f"cp{python.replace('.', '')}"
+            yield Wheel(one, python, folder / f"vitok-{version}-{abi.removesuffix('t')}-{abi}-{one.tag}.whl")
 
 
 def sdist(folder: Path = DIST) -> Path:
