@@ -40,12 +40,15 @@ export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
 
-# Two words: a number that changes with the interpreter and with the path of the checkout, and the ending of a native
-# module for it. The number is part of every stamp's name, so a stamp of another interpreter is never used.
+# A number that changes with the interpreter and with the path of the checkout, the ending of a native module for it, and
+# a third word if it is a build without the GIL. The number is part of every stamp's name, so a stamp of another
+# interpreter is never used.
 INTERPRETER := $(shell sh tools/find_python.sh $(PYTHON))
 FACTS := $(shell $(INTERPRETER) tools/interpreter.py 2>/dev/null)
 STAMP := $(word 1,$(FACTS))
 NATIVE := python/vitok/_native$(word 2,$(FACTS))
+# Some programs have no wheels for a build without the GIL; their tests skip themselves.
+PROGRAMS_GROUP := $(if $(filter free-threaded,$(FACTS)),free-threaded-programs,programs)
 RUST := Cargo.toml $(wildcard Cargo.lock) pyproject.toml $(shell find crates -name '*.rs' -o -name Cargo.toml)
 LOAD := Cargo.toml $(wildcard Cargo.lock) benchmarks/pyproject.toml $(shell find benchmarks/load crates/reactor -name '*.rs' -o -name Cargo.toml)
 CRATES := --workspace --exclude vitok-python
@@ -89,7 +92,7 @@ help:
 	@echo 'make deny                         check licences, sources and known faults of the crates by cargo-deny'
 	@echo 'make build                        build the extension module and the package, and install them into the virtual environment'
 	@echo 'make clean                        remove everything that these create'
-	@echo 'Each accepts PYTHON=python3.13. The virtual environment is $(VENV).'
+	@echo 'Each accepts PYTHON=python3.13 (python3.14t: without the GIL). The virtual environment is $(VENV).'
 
 build: $(BUILT)
 
@@ -244,7 +247,7 @@ $(DEV): pyproject.toml $(MADE)
 
 $(PROGRAMS): pyproject.toml $(MADE)
 	@echo 'Installing the programs that are tested on the loop into $(VENV)'
-	@$(INSTALL) programs && touch $@
+	@$(INSTALL) $(PROGRAMS_GROUP) && touch $@
 
 $(MORE_PROGRAMS): pyproject.toml $(MADE)
 	@echo 'Installing more programs that are tested on the loop into $(VENV)'

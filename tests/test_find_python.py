@@ -63,6 +63,27 @@ def test_other_places(tmp_path: Path) -> None:
     assert found(tmp_path) == str(default)
 
 
+def test_builds_without_the_gil(tmp_path: Path) -> None:
+    """They are found by the name with a t, and by no other, although their folders have both commands."""
+    pyenv, uv = tmp_path / ".pyenv" / "versions", tmp_path / ".local" / "share" / "uv" / "python"
+    for folder in (pyenv / "3.99.7t", uv / "cpython-3.99.9+freethreaded-linux-x86_64-gnu"):
+        command(folder / "bin" / NAME, "exit 0")
+        command(folder / "bin" / f"{NAME}t", "exit 0")
+    assert found(tmp_path) == NAME
+    assert found(tmp_path, f"{NAME}t") in {
+        str(pyenv / "3.99.7t" / "bin" / f"{NAME}t"),
+        str(uv / "cpython-3.99.9+freethreaded-linux-x86_64-gnu" / "bin" / f"{NAME}t"),
+    }
+    command(pyenv / "3.99t-dev" / "bin" / f"{NAME}t", "exit 0")
+    command(pyenv / "3.99.8" / "bin" / f"{NAME}t", "exit 0")
+    assert found(tmp_path, f"{NAME}t", UV_PYTHON_INSTALL_DIR="/nowhere", PYENV_ROOT=str(tmp_path / ".pyenv")) in {
+        str(pyenv / "3.99.7t" / "bin" / f"{NAME}t"),
+        str(pyenv / "3.99t-dev" / "bin" / f"{NAME}t"),
+    }
+    command(pyenv / "3.99.1" / "bin" / NAME, "exit 0")
+    assert found(tmp_path) == str(pyenv / "3.99.1" / "bin" / NAME)
+
+
 def test_what_runs_is_taken_as_it_is(tmp_path: Path) -> None:
     """A name in the path that runs, a path, and a name that nothing has."""
     command(tmp_path / "bin" / NAME, "exit 0")

@@ -1,4 +1,4 @@
-"""Prints two words about the interpreter for the Makefile: an identifying number, and the ending of its modules.
+"""Prints words about the interpreter for the Makefile: an identifying number, the ending of its modules, its build.
 
 The requirements of vitok are not known here: tools/doctor.sh checks the version, and reports if this file cannot run.
 """
@@ -10,10 +10,11 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Print the number and the ending, such as `1234567 .cpython-311-x86_64-linux-gnu.so`."""
+    """Print the number and the ending, such as `1234567 .cpython-311-x86_64-linux-gnu.so`, or a third word."""
     # A virtual environment holds absolute paths, so a checkout that was moved counts as another interpreter too.
     identity = repr((sys.version, sys.base_prefix, str(Path.cwd())))
-    print(zlib.crc32(identity.encode()), sysconfig.get_config_var("EXT_SUFFIX"))
+    build = ["free-threaded"] if sysconfig.get_config_var("Py_GIL_DISABLED") else []
+    print(zlib.crc32(identity.encode()), sysconfig.get_config_var("EXT_SUFFIX"), *build)
 
 
 if __name__ == "__main__":
