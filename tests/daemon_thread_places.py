@@ -13,6 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from itertools import repeat
 from typing import Any, NoReturn
 
 import vitok
@@ -163,10 +164,14 @@ def callback_of_a_weak_reference(loop: asyncio.AbstractEventLoop) -> None:
 def collection(loop: asyncio.AbstractEventLoop) -> None:
     """An allocation of native code starts it: within the allocation on 3.11, before the next bytecode from 3.12 on."""
     gc.disable()
+    # Without the GIL a collection otherwise waits until there are a quarter more objects, and the process has grown.
+    gc.set_threshold(gc.get_threshold()[0], 0)
     gc.callbacks.append(stay)
     loop.call_soon(gc.enable)
-    for _ in range(2 * gc.get_threshold()[0]):
-        loop.call_soon(loop.call_later, 9, print)
+    # The timers are new memory: were each made by a callback of its own, it would get the memory of that one's handle.
+    timers: list[asyncio.TimerHandle] = []
+    count = 2 * gc.get_threshold()[0]
+    loop.call_soon(timers.extend, map(loop.call_later, repeat(9, count), repeat(print)))
     loop.call_soon(exec, "")
 
 

@@ -282,12 +282,12 @@ def refusing_port() -> Iterator[int]:
         yield bound.getsockname()[1]
 
 
-def skip_asyncio(loop_name: str, *, below: tuple[int, int] = (99, 0), since: tuple[int, int] = (3, 0)) -> None:
+def skip_asyncio(loop_name: str, *, below: tuple[int, ...] = (99, 0), since: tuple[int, ...] = (3, 0)) -> None:
     """Skip asyncio's own loop on the versions from `since` up to, not including, `below`.
 
     This is for a promise of vitok that asyncio's own loop breaks in these versions; the test's docstring names it.
     """
-    if loop_name == "asyncio" and since <= sys.version_info[:2] < below:
+    if loop_name == "asyncio" and since <= sys.version_info[:3] < below:
         pytest.skip("this Python's own loop does not keep it; see the docstring")
 
 

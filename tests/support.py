@@ -10,6 +10,7 @@ import os
 import resource
 import subprocess
 import sys
+import sysconfig
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ CHILD_SECONDS = 25
 # The variable that has the test of a process of its own.
 _ALONE = "VITOK_TEST_ALONE"
 MIB = 1024 * 1024
+# Whether this Python was built without the GIL. It may still run with one, by PYTHON_GIL=1.
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
 class NewLoop(Protocol):

@@ -233,8 +233,8 @@ def test_errors_make_no_cycles(racing: asyncio.AbstractEventLoop, loop_name: str
 
 
 def test_a_factory_that_fails(racing: asyncio.AbstractEventLoop, loop_name: str) -> None:
-    """The connection that won is closed; before Python 3.14 asyncio leaves it open."""
-    skip_asyncio(loop_name, below=(3, 14))
+    """The connection that won is closed; before Python 3.14.8 asyncio leaves it open."""
+    skip_asyncio(loop_name, below=(3, 14, 8))
 
     def factory() -> Recorder:
         raise LookupError("no protocol today")

@@ -9,6 +9,7 @@ import datetime
 import json
 import platform
 import ssl
+import sysconfig
 import textwrap
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +22,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 FILE = Path(__file__).with_name("counts.json")
 PAGE = PROJECT / "docs" / "compatibility.md"
 BEGIN, END = "<!-- counts: begin -->\n", "<!-- counts: end -->\n"
+# What the name of a Python without the GIL ends with.
+BUILD = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
 # A reason below its test, in lines as long as those of the page.
 INDENTED: Any = {"initial_indent": "  ", "subsequent_indent": "  ", "break_long_words": False}
 Counts = dict[str, dict[str, Any]]
@@ -29,15 +32,16 @@ Counts = dict[str, dict[str, Any]]
 def record(file: Path, judged: Verdict, *, package: str) -> None:
     """Replace the entry of the Python that runs in the file, which is made if there is none."""
     found: Counts = json.loads(file.read_text()) if file.exists() else {}
-    found[".".join(platform.python_version_tuple()[:2])] = entry(judged, package=package)
-    ordered = dict(sorted(found.items(), key=lambda item: [int(part) for part in item[0].split(".")]))
+    found[".".join(platform.python_version_tuple()[:2]) + BUILD] = entry(judged, package=package)
+    # The build without the GIL comes after the other one of its version.
+    ordered = dict(sorted(found.items(), key=lambda item: [*map(int, item[0].rstrip("t").split(".")), len(item[0])]))
     file.write_text(json.dumps(ordered, indent=1) + "\n")
 
 
 def entry(judged: Verdict, *, package: str) -> dict[str, Any]:
     """Return what one run came to: versions, the date, counts, and each failure that was expected, with its reason."""
     return {
-        "python": platform.python_version(),
+        "python": platform.python_version() + BUILD,
         "loop": f"{package} {version_of(package)}".rstrip(),
         "openssl": " ".join(ssl.OPENSSL_VERSION.split()[:2]),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
