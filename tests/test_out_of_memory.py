@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("_testcapi", reason="this Python has no module that refuses memory")
 
 import memory_child
+from support import FREE_THREADED
 
 HERE = Path(__file__).parent
 
@@ -25,6 +26,10 @@ WAYS = [(name, way) for name, kind in memory_child.KINDS.items() for way in kind
 @pytest.mark.skipif(
     sys.version_info[:2] in ((3, 12), (3, 13)),
     reason="CPython 3.12 and 3.13 crash, on asyncio's loop too: MAKE_FUNCTION without memory for a function",
+)
+@pytest.mark.skipif(
+    FREE_THREADED,
+    reason="without the GIL CPython frees memory twice if a list has no memory for its items (python/cpython#152125)",
 )
 @pytest.mark.parametrize(("kind", "way"), WAYS)
 def test_a_refused_allocation_is_a_memory_error(kind: str, way: str) -> None:

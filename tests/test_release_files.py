@@ -112,10 +112,11 @@ def targets_of(command: str) -> list[str]:
 
 
 def test_every_python_is_tested_and_built() -> None:
-    """The matrices of the workflows have the Pythons of the metadata."""
+    """The matrices of the workflows have the Pythons of the metadata, and 3.14 once more without the GIL."""
     metadata = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     pythons = [match[1] for line in metadata["classifiers"] if (match := re.search(r":: (3\.\d+)$", line))]
     found = {(file, name): job.get("strategy", {}).get("matrix", {}).get("python") for file, name, job in jobs()}
+    pythons.insert(pythons.index("3.14") + 1, "3.14t")
     assert found["tests.yml", "python"] == found["wheels.yml", "macos"] == pythons
 
 
