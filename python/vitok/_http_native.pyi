@@ -11,6 +11,14 @@ from typing_extensions import TypeVar, disjoint_base
 from vitok.http.native.form import Form, FormLimits
 
 @final
+class HttpTotals:
+    def __new__(cls, *, counts_requests: bool = False) -> HttpTotals: ...
+    @property
+    def connections(self) -> int: ...
+    @property
+    def ended(self) -> int: ...
+
+@final
 class HttpServer:
     def __new__(
         cls, loop: asyncio.AbstractEventLoop, application: Callable[..., Any], options: dict[str, Any], hooks: Any

@@ -23,6 +23,7 @@ from vitok._http_native import HttpProtocol as HttpProtocol
 from vitok._http_native import HttpReader as HttpReader
 from vitok._http_native import HttpServer as HttpServer
 from vitok._http_native import HttpStream as HttpStream
+from vitok._http_native import HttpTotals as HttpTotals
 from vitok._http_native import MultipartParser as MultipartParser
 from vitok._http_native import QueryParams as QueryParams
 from vitok._http_native import Request as Request
@@ -58,6 +59,7 @@ __all__ = [
     "HttpResponseParser",
     "HttpServer",
     "HttpStream",
+    "HttpTotals",
     "LineWriter",
     "MultipartParser",
     "QueryParams",

@@ -117,6 +117,7 @@ def _make_server(
         "limit_concurrency": config.limit_concurrency if begins_with == _HTTP else None,
         # uvicorn does not have these.
         "limit_connections": None,
+        "totals": None,
         "path_send": False,
         "zero_copy_send": False,
         "timeout_keep_alive": config.timeout_keep_alive,

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
-from typing import TextIO
+from typing import TextIO, TypedDict
 
 from . import log_config, log_files
 from .log_format import TIME, JsonFormatter, formatter, wants_colors
@@ -28,6 +28,14 @@ _SERVER = "vitok.server"
 _ACCESS = "vitok.access"
 # The logger to which the loop reports errors outside of any request.
 _LOOP = "asyncio"
+
+
+class AccessSettings(TypedDict):
+    """How lines about requests are made."""
+
+    colors: bool
+    stamps: bool
+    """Whether each begins with the time."""
 
 
 @contextmanager
@@ -144,7 +152,7 @@ class Log:
         handler.addFilter(self._is_ours)
         return handler
 
-    def access_settings(self) -> dict[str, bool]:
+    def access_settings(self) -> AccessSettings:
         """Return how lines about requests are to be made: whether with colours, and whether with the time.
 
         Handlers of the application write the time in a form of their own.
@@ -156,7 +164,7 @@ class Log:
         has_stamps = is_ours or has_file
         is_usual = is_text and self._options.access_log_format is None
         self._stamp_length = len(self._now()) + 1 if has_stamps and is_usual else 0
-        return {"colors": has_colors, "stamps": has_stamps}
+        return AccessSettings(colors=has_colors, stamps=has_stamps)
 
     def flush(self, seconds: float) -> None:
         """Wait this long until the lines about requests are written."""

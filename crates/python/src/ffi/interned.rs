@@ -5,7 +5,7 @@
 pub(crate) use super::interned_name::Name;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 337] = [
+pub(super) const TEXTS: [&str; 339] = [
     "1.0",
     "1.1",
     "2",
@@ -87,6 +87,8 @@ pub(super) const TEXTS: [&str; 337] = [
     "_force_close",
     "_fut_waiter",
     "_limit",
+    "_look",
+    "_look_soon",
     "_msg_callback",
     "_namespace_map",
     "_process_self_data",

@@ -14,6 +14,7 @@ use super::connection::Protocol;
 use super::native::{Native, Routes};
 use super::settings::Settings;
 use super::shared::{HttpServer, Interface, Shared};
+use super::totals::Share;
 use super::waiters::Until;
 use super::{access_log, driver, streams, ticks};
 use crate::ffi::call::copy_context;
@@ -41,8 +42,10 @@ impl HttpServer {
             Err(_) => Box::new(Asgi::new(application, &settings)?),
         };
         let context = copy_context(py).map_err(|raised| raised.take(py))?.unbind();
-        let shared = ClassCell::new(Shared::new(settings.reports_to_hooks));
-        Ok(Self { owner: r#loop, context, hooks, settings, interface, shared })
+        let share = settings.share();
+        let is_followed = share.as_ref().is_some_and(Share::counts_requests);
+        let shared = ClassCell::new(Shared::new(settings.reports_to_hooks, is_followed));
+        Ok(Self { owner: r#loop, context, hooks, settings, interface, shared, share })
     }
 
     /// Return a protocol for one connection: the server is the factory that `loop.create_server()` takes.
@@ -92,9 +95,15 @@ impl HttpServer {
         Ok(self.wait(py, Until::Disconnected)?)
     }
 
-    /// Return a future that is done once so many requests have ended since the server was created.
-    fn served<'py>(&self, py: Python<'py>, count: u64) -> PyResult<Bound<'py, PyAny>> {
-        Ok(self.wait(py, Until::Ended(count))?)
+    /// Return a future that is done once so many requests have ended since the server was created; with the setting
+    /// `totals`, if that counts requests, once so many have ended in the process.
+    fn served<'py>(slf: &Bound<'py, Self>, count: u64) -> PyResult<Bound<'py, PyAny>> {
+        let server = slf.get();
+        let waiting = server.wait(slf.py(), Until::Ended(count))?;
+        if let Some(share) = server.share.as_ref().filter(|share| share.ended().is_some()) {
+            share.follow(slf.as_any(), count)?;
+        }
+        Ok(waiting)
     }
 
     /// Close every connection at once.
@@ -140,6 +149,17 @@ impl HttpServer {
     /// Called by the loop soon after a turn with lines of the access log.
     fn _write_log(&self, py: Python<'_>) -> PyResult<()> {
         Ok(access_log::pass_on(self, py)?)
+    }
+
+    /// Called by any thread when a count of the process has reached what this server waits for.
+    fn _look_soon(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let look = slf.getattr(name!("_look"))?;
+        slf.get().owner.bind(slf.py()).call_method1(name!("call_soon_threadsafe"), (look,)).map(drop)
+    }
+
+    /// Called by the loop: wakes those who wait for counts.
+    fn _look(&self, py: Python<'_>) {
+        self.look(py);
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

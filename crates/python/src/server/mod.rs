@@ -30,6 +30,7 @@
 //! | `measures`      | the counts of a server for its metrics                                   |
 //! | `shared`        | what the connections of a server share                                   |
 //! | `settings`      | the options of a server                                                  |
+//! | `totals`        | what the servers of one process count together                           |
 //! | `waiters`       | futures that the counts of a server complete                             |
 //! | `transport`     | where bytes go: a native stream or any other transport                   |
 
@@ -55,6 +56,7 @@ mod settings;
 mod shared;
 mod streams;
 mod ticks;
+mod totals;
 mod transport;
 mod waiters;
 
@@ -64,6 +66,7 @@ use pyo3::prelude::*;
 
 use self::connection::Protocol;
 use self::shared::HttpServer;
+use self::totals::HttpTotals;
 use crate::stream::DATA_FAILED;
 use crate::stream_protocol::{self, StreamProtocol};
 
@@ -77,6 +80,7 @@ static NATIVE: StreamProtocol = StreamProtocol {
 /// Adds the classes to the module.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<HttpServer>()?;
+    module.add_class::<HttpTotals>()?;
     module.add_function(wrap_pyfunction!(settings::check_access_format, module)?)?;
     stream_protocol::register_factory(module.py().get_type::<HttpServer>().as_any());
     // PyO3 looks the class up at the first use, and panics if there is no memory for that.

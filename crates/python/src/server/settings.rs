@@ -12,6 +12,7 @@ use websocket::DeflateSettings;
 use wire::access::{AccessFormat, FormatError, Style};
 use wire::{FloodLimits, Http2Settings, NotedParts, Ticks, Upgrades, Versions, WebSocketSettings};
 
+use super::totals::{HttpTotals, Share};
 use crate::ffi::error::new_error;
 use crate::ffi::name::Text;
 
@@ -22,9 +23,11 @@ pub(super) struct Settings {
     pub(super) has_date: bool,
     /// The version of ASGI that the application was written for.
     pub(super) asgi_version: String,
-    /// The limit on concurrent requests.
+    /// The limit on concurrent requests; 0 where that of the process holds, so that each request asks for a place there.
     pub(super) requests: usize,
     pub(super) connections: usize,
+    /// The limits of the process, and who counts there.
+    process: Option<(Py<HttpTotals>, [usize; 2])>,
     pub(super) tick_seconds: f64,
     /// The time for which messages to a client that has left are dropped.
     pub(super) disconnect_grace: Duration,
@@ -50,7 +53,16 @@ pub(super) struct Settings {
     pub(super) duration_bounds: Vec<Duration>,
 }
 
+/// The limits on requests and connections of a server, and those of its process.
+type Places = (usize, usize, Option<(Py<HttpTotals>, [usize; 2])>);
+
 impl Settings {
+    /// Returns the part that the server has in the counts of its process.
+    pub(super) fn share(&self) -> Option<Share> {
+        let (totals, [connections, requests]) = self.process.as_ref()?;
+        Some(Share::new(totals.get(), *connections, *requests))
+    }
+
     /// Reads the settings. ValueError or TypeError names the one that is invalid, missing or unknown.
     pub(super) fn read(options: &Bound<'_, PyDict>) -> PyResult<Self> {
         let given = Given(options.copy()?);
@@ -67,13 +79,15 @@ impl Settings {
             to_hooks: reports_to_hooks,
         };
         let wire = read_wire(&given, &times, &records)?;
+        let (requests, connections, process) = read_places(&given)?;
         let settings = Self {
             wire,
             root_path: given.take("root_path", plain)?,
             has_date: given.take("date_header", plain)?,
             asgi_version: given.take("asgi_version", plain)?,
-            requests: given.take("limit_concurrency", count)?,
-            connections: given.take("limit_connections", count)?,
+            requests,
+            connections,
+            process,
             tick_seconds: times.tick_seconds,
             disconnect_grace: given
                 .take("disconnect_grace_seconds", number)?
@@ -97,6 +111,20 @@ impl Settings {
             None => Ok(settings),
         }
     }
+}
+
+/// Reads the limits on requests and connections at a time: those of the server, or of its process.
+fn read_places(given: &Given<'_>) -> PyResult<Places> {
+    let totals = given.take("totals", plain::<Option<Py<HttpTotals>>>)?;
+    let requests = given.take("limit_concurrency", count)?;
+    let connections = given.take("limit_connections", count)?;
+    Ok(match totals {
+        None => (requests, connections, None),
+        Some(totals) => {
+            let own = if requests == usize::MAX { requests } else { 0 };
+            (own, usize::MAX, Some((totals, [connections, requests])))
+        }
+    })
 }
 
 /// The times that decide how long a tick is, in seconds.

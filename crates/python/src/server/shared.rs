@@ -16,6 +16,7 @@ use wire::Tick;
 use super::log_lines::Lines;
 use super::measures::Measures;
 use super::settings::Settings;
+use super::totals::Share;
 use super::waiters::{Until, wake};
 use crate::ffi::gil_cell::ClassCell;
 use crate::ffi::make;
@@ -47,6 +48,8 @@ pub(crate) struct HttpServer {
     pub(super) settings: Settings,
     pub(super) interface: Box<dyn Interface>,
     pub(super) shared: ClassCell<Shared>,
+    /// What is counted for the whole process, if its servers run in several threads.
+    pub(super) share: Option<Share>,
 }
 
 /// The mutable part of a server.
@@ -61,6 +64,8 @@ pub(super) struct Shared {
     pub(super) running: usize,
     pub(super) begun: u64,
     pub(super) waiters: Vec<(Until, Object)>,
+    /// Whether the end of a request matters to anybody: to waiters, or to the counts of the process.
+    pub(super) is_followed: bool,
     pub(super) date: [u8; http::DATE_LENGTH],
     /// The time of the server; it stops while there are no connections.
     pub(super) now: Tick,
@@ -108,20 +113,21 @@ pub(super) fn date() -> [u8; http::DATE_LENGTH] {
 impl Shared {
     /// Returns the state of a server that has no connection yet. uvicorn ends connections one by one and always tells
     /// WebSockets that it `restarts`.
-    pub(super) fn new(restarts: bool) -> Self {
-        Self { date: date(), restarts, ..Self::default() }
+    pub(super) fn new(restarts: bool, is_followed: bool) -> Self {
+        Self { date: date(), restarts, is_followed, ..Self::default() }
     }
 
-    /// Removes the futures that are due by the counts of now.
+    /// Removes the futures that are due by the counts of now. `ended` are the requests of the process that have ended, if
+    /// those count.
     #[inline]
-    fn due_waiters(&mut self) -> Vec<Object> {
+    fn due_waiters(&mut self, ended: Option<u64>) -> Vec<Object> {
         if self.waiters.is_empty() {
             return Vec::new();
         }
         let is_due = |until: &Until| match *until {
             Until::Disconnected => self.connections.is_empty(),
             Until::Drained => self.connections.is_empty() && self.running == 0,
-            Until::Ended(count) => self.begun - self.running as u64 >= count,
+            Until::Ended(count) => ended.unwrap_or_else(|| self.begun - self.running as u64) >= count,
         };
         self.waiters.extract_if(.., |(until, _)| is_due(until)).map(|(_, future)| future).collect()
     }
@@ -144,7 +150,10 @@ impl HttpServer {
             (before, shared.is_ending || shared.connections.len() > self.settings.connections)
         });
         drop(before);
-        is_refused
+        match &self.share {
+            None => is_refused,
+            Some(share) => share.begin_connection() || is_refused,
+        }
     }
 
     /// Removes a connection.
@@ -152,9 +161,10 @@ impl HttpServer {
         let py = protocol.py();
         let removed = self.shared.with(py, |shared| {
             let removed = shared.connections.remove(&protocol.as_ptr().addr())?;
-            Some((removed, shared.due_waiters()))
+            Some((removed, shared.due_waiters(self.ended_of_process())))
         });
         let Some((object, due)) = removed else { return Ok(()) };
+        self.share.as_ref().inspect(|share| share.end_connection());
         drop(object);
         self.wake_due(py, due);
         Ok(self.notify(py, name!("connection_ended"), (protocol,))?)
@@ -180,38 +190,84 @@ impl HttpServer {
             shared.running += 1;
             Some(shared.begun)
         });
-        if begun.is_none() {
-            let due = self.shared.with(py, Shared::due_waiters);
-            self.wake_due(py, due);
+        if begun.is_none() { self.begin_beyond(py) } else { begun }
+    }
+
+    /// Counts a request beyond the server's own limit, which is 0 where that of the process holds. Returns its number;
+    /// `None` if it is one too many.
+    #[cold]
+    fn begin_beyond(&self, py: Python<'_>) -> Option<u64> {
+        if self.share.as_ref().is_some_and(Share::begin_request) {
+            return self.shared.with(py, |shared| {
+                shared.running += 1;
+                Some(shared.begun)
+            });
         }
-        begun
+        self.follow_end(py, false);
+        None
     }
 
     /// Records the end of a request's task. Returns the task if it was kept.
     #[inline]
     pub(super) fn end_request(&self, py: Python<'_>, key: u64) -> Option<Object> {
-        let (running, due) = self.shared.with(py, |shared| {
+        let (running, is_followed) = self.shared.with(py, |shared| {
             shared.running -= 1;
             // Most tasks end with their first step and were never kept.
             let running = if shared.tasks.is_empty() { None } else { shared.tasks.remove(&key) };
-            (running, shared.due_waiters())
+            (running, shared.is_followed)
+        });
+        if is_followed {
+            self.follow_end(py, true);
+        }
+        running.map(|running| running.task)
+    }
+
+    /// Tells those who wait for it of the end of a request, which had begun to run or was one too many.
+    #[cold]
+    fn follow_end(&self, py: Python<'_>, was_running: bool) {
+        if let Some(share) = &self.share {
+            self.tell(py, share.end_request(py, was_running));
+        }
+        self.look(py);
+    }
+
+    /// Wakes the waiters that are due by the counts of now.
+    pub(super) fn look(&self, py: Python<'_>) {
+        let ended = self.ended_of_process();
+        let due = self.shared.with(py, |shared| {
+            let due = shared.due_waiters(ended);
+            shared.is_followed = !shared.waiters.is_empty() || self.counts_for_process();
+            due
         });
         self.wake_due(py, due);
-        running.map(|running| running.task)
+    }
+
+    /// Returns the number of requests of the process that have ended, if those count.
+    fn ended_of_process(&self) -> Option<u64> {
+        self.share.as_ref().and_then(Share::ended)
+    }
+
+    fn counts_for_process(&self) -> bool {
+        self.share.as_ref().is_some_and(Share::counts_requests)
     }
 
     #[inline]
     fn wake_due(&self, py: Python<'_>, due: Vec<Object>) {
-        // The end of a request or of a connection does not depend on those who wait for it.
-        if !due.is_empty()
-            && let Err(raised) = wake(py, due)
-        {
+        if !due.is_empty() {
+            self.tell(py, wake(py, due));
+        }
+    }
+
+    /// Reports a failure to wake: the end of a request or of a connection does not depend on those who wait for it.
+    fn tell(&self, py: Python<'_>, outcome: Result<(), ErrorSet>) {
+        if let Err(raised) = outcome {
             raised.take(py).write_unraisable(py, Some(self.owner.bind(py)));
         }
     }
 
     /// Returns a future of the loop that is done once a condition holds.
     pub(super) fn wait<'py>(&self, py: Python<'py>, until: Until) -> Result<Bound<'py, PyAny>, ErrorSet> {
+        let ended = self.ended_of_process();
         let future = self.owner.bind(py).call_method0(name!("create_future"))?;
         let mut waiters = self.shared.with(py, |shared| mem::take(&mut shared.waiters));
         // Nobody waits for a cancelled one any more. One whose state can't be read stays.
@@ -221,7 +277,8 @@ impl HttpServer {
         waiters.push((until, future.clone().into()));
         let due = self.shared.with(py, |shared| {
             shared.waiters.append(&mut waiters);
-            shared.due_waiters()
+            shared.is_followed = true;
+            shared.due_waiters(ended)
         });
         wake(py, due)?;
         Ok(future)

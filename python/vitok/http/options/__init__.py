@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..limits import LIMITS
 from ..option_parsing import (
@@ -23,6 +23,9 @@ from .logs import Logs
 from .network import Addresses, Proxy, Tls
 from .programs import ApplicationOptions, Development, Processes
 from .protocol import Http2, Limits, Responses, Timeouts, WebSockets
+
+if TYPE_CHECKING:
+    from vitok._native import HttpTotals
 
 __all__ = ["OptionError", "Options", "ServeOptions", "ServerOptions", "from_keywords", "native_options", "table"]
 
@@ -71,13 +74,14 @@ def native_options(
     follows_scopes: bool = False,
     metrics: bool = False,
     forwarded: Callable[[dict[str, Any]], None] | None = None,
+    totals: HttpTotals | None = None,
 ) -> dict[str, Any]:
     """Return the dictionary for `_native.HttpServer`.
 
     Lines about requests begin with the time with `stamps`, unless they have a format of the user's; they have colours
     with `colors`, and the client that the scope has in the end with `follows_scopes`. With `metrics` the server counts
     what `HttpServer.metrics()` returns. `forwarded` sets client and scheme of a scope, for a native application behind
-    a proxy.
+    a proxy. `totals` counts for the limits of a process with several servers, each in a thread of its own.
     """
     options = options or Options()
     told = {option.name: getattr(options, option.name) for option in _TABLE if option.is_native}
@@ -93,7 +97,8 @@ def native_options(
         "access_log_stamps": stamps,
         "access_log_scope": follows_scopes,
     }
-    return {**LIMITS, **told, **fixed, **lines, "metrics": metrics, "state": state, "forwarded": forwarded}
+    given = {"metrics": metrics, "state": state, "forwarded": forwarded, "totals": totals}
+    return {**LIMITS, **told, **fixed, **lines, **given}
 
 
 # The first option of each group.
