@@ -10,6 +10,7 @@ ARGS ?=
 PYTEST_ARGS ?=
 CONFORMANCE_ARGS ?= --control
 AUTOBAHN_ARGS ?=
+STRESS_ARGS ?=
 BENCH_ARGS ?=
 GATE_ARGS ?=
 DENY_ARGS ?=
@@ -19,7 +20,8 @@ PYTHONS =
 WHEELS_ARGS ?=
 EMULATOR =
 DOCS_ARGS ?=
-# Of `make fuzz`. They are set on make's command line only: other programs use environment variables of these names.
+# Of `make fuzz` and `make stress`. They are set on make's command line only: other programs use environment variables of
+# these names.
 SECONDS = 60
 TARGET =
 INPUT =
@@ -71,7 +73,7 @@ PYRIGHT = PATH="$(CURDIR)/$(BIN):$(PATH)" PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT=1 P
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help build run test test-rust test-python programs check check-rust check-python bench bench-gate conformance autobahn fuzz \
-        docs docs-serve docs-test wheels wheels-gate wheels-check wheels-install wheels-emulated wheel-native deny release-check clean doctor doctor-tests doctor-fuzz absent
+        stress docs docs-serve docs-test wheels wheels-gate wheels-check wheels-install wheels-emulated wheel-native deny release-check clean doctor doctor-tests doctor-fuzz absent
 
 help:
 	@echo 'make run                          build a release and serve examples/notes on 127.0.0.1:8000; PORT=9000 is another port'
@@ -84,6 +86,7 @@ help:
 	@echo "make conformance                  run CPython's own asyncio tests on this loop"
 	@echo 'make autobahn                     run the Autobahn test cases of WebSocket against vitok serve'
 	@echo 'make fuzz SECONDS=60              run each fuzz target that long; TARGET=splits INPUT=path runs one on one input'
+	@echo 'make stress SECONDS=60            run loops and servers in many threads at random that long; STRESS_ARGS="--seed 7" repeats a run'
 	@echo 'make docs                         build the site of docs/ into target/site; make docs-serve shows it on 127.0.0.1:8001'
 	@echo 'make docs-test                    open it in Chromium: every page, light and dark, on a desk and on a phone'
 	@echo 'make wheels                       build the files of a release into dist/; PLATFORM=x86_64 PYTHONS="3.11 3.13" builds some'
@@ -172,6 +175,9 @@ autobahn: $(BUILT) $(AUTOBAHN)
 # Of Python it needs the standard library only.
 fuzz: | doctor-fuzz
 	@$(INTERPRETER) -m tools.fuzz --seconds '$(SECONDS)' --target '$(TARGET)' --input '$(INPUT)' --sanitizer '$(SANITIZER)'
+
+stress: $(BUILT)
+	@$(BIN)/python -m tests.stress --seconds '$(SECONDS)' $(STRESS_ARGS)
 
 # The theme prints an advertisement of its successor unless it is told not to. The reference reads docstrings of the build.
 docs docs-serve docs-test: export NO_MKDOCS_2_WARNING := 1
