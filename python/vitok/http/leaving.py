@@ -55,6 +55,8 @@ class Leaving:
         self._seconds = options.timeout_graceful_shutdown
         self._whole = whole_seconds(options)
         self.owns_process = owns_process
+        self.threads: list[threading.Thread] = []
+        """Threads with loops of their own, which have been asked to end."""
         self._deadline: float | None = None
         self._signals = 0
 
@@ -96,6 +98,19 @@ class Leaving:
         rest = 0.0 if self._deadline is None else self._deadline - time.monotonic()
         return max(CANCEL_SECONDS, rest)
 
+    def join(self) -> None:
+        """Wait for the threads as long as the rest in their loops may take. Those that do not end are abandoned."""
+        left = self.left()
+        # For their tasks and their asynchronous generators, one after the other, and for their executors.
+        deadline = None if left is None else time.monotonic() + 2 * CANCEL_SECONDS + left
+        for thread in self.threads:
+            thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+        if names := [thread.name for thread in self.threads if thread.is_alive()]:
+            log = Log(self.log_options, is_owner=True)
+            log.logger.warning("threads that do not end are abandoned: %s", ", ".join(names))
+            log.close()
+        self.threads.clear()
+
     def leave(self, code: int) -> None:
         """End the process with this code once the work is done, even while something is still awaited."""
         left = self.left()
@@ -104,6 +119,14 @@ class Leaving:
 
     def _exit_after(self, seconds: float, code: int, message: str = _TOO_LONG) -> None:
         _native.exit_after(seconds, code, f"vitok serve: {message}\n".encode())
+
+
+def run_with_threads(work: Callable[[], Coroutine[Any, Any, None]], leaving: Leaving) -> None:
+    """Run the work as `run` does, and then wait for the threads that it has started, in bounded time."""
+    try:
+        run(work, leaving)
+    finally:
+        leaving.join()
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]], leaving: Leaving) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _HANDSHAKE_SECONDS = 1.0
 # How often it is checked whether these handshakes are complete.
 _LOOK_SECONDS = 0.01
-# How often a worker looks for connections for which another one was woken: a client waits so long at most.
+# How often a loop looks for connections for which another one was woken: a client waits so long at most.
 LOOK_AGAIN_SECONDS = 1.0
 # The time in which the last connection sends its request, if it has not yet: enough for a network nearby.
 _FIRST_REQUEST_SECONDS = 0.02
@@ -47,12 +47,14 @@ class Listeners:
         handshake_seconds: float | None,
         log: Log,
         proxy: ProxyConnections | None = None,
+        has_threads: bool = False,
     ) -> None:
         """`handshake_seconds` limits each TLS handshake; with None, asyncio's limit applies. With `proxy`, connections
-        begin with a header of the PROXY protocol.
+        begin with a header of the PROXY protocol. With `has_threads` other threads accept from copies of the sockets.
         """
         self._http = http
         self._bound = bound
+        self._has_threads = has_threads
         self._is_tls = context is not None
         self._tls: dict[str, Any] = {}
         if context is not None:
@@ -75,7 +77,7 @@ class Listeners:
         """Start accepting. OSError names an address that another process has taken meanwhile."""
         self._backlog = backlog
         self._servers = await self._open(self._tls)
-        if any(one.is_shared for one in self._bound):
+        if any(map(self._is_shared, self._bound)):
             self._look_again()
 
     async def replace(self, context: ssl.SSLContext) -> None:
@@ -141,7 +143,7 @@ class Listeners:
                 if self._proxy is not None:
                     server = ProxyServer(self._proxy, sock, self._backlog, tls)
                 else:
-                    if one.is_shared:
+                    if self._is_shared(one):
                         loop._share_listener(sock.fileno())
                     server = await loop.create_server(self._http, sock=sock, backlog=self._backlog, **tls)
             except OSError as error:
@@ -154,9 +156,13 @@ class Listeners:
             servers.append(server)
         return servers
 
+    def _is_shared(self, one: sockets.Bound) -> bool:
+        """Return whether other processes or threads accept the same connections."""
+        return one.is_shared or self._has_threads
+
     def _look_again(self) -> None:
-        """Look for waiting connections on shared sockets, from time to time: the kernel wakes one process for each, and
-        that one may have been killed or stopped before it accepted.
+        """Look for waiting connections on shared sockets, from time to time: the kernel wakes one loop for each, and
+        that one may have been killed or stopped before it accepted, or have other work first.
         """
         loop: Any = asyncio.get_running_loop()
         self._looking = loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)

@@ -16,23 +16,19 @@ from typing import Any, Unpack
 from vitok._loop import Loop
 from vitok._native import HttpServer
 
-from . import metrics, mounts, privileges, process_limits, proxies, sockets, tls
+from . import free_threading, metrics, mounts, privileges, process_limits, proxies, sockets, tls
 from .application import Application, is_native, load
 from .early_hangup import EarlyHangup
-from .leaving import CANCEL_SECONDS, Leaving, handled, run_until, until_signal
+from .leaving import Leaving, handled, run_until, until_signal
 from .lifespan import Lifespan
-from .limits import IDLE_GRACE_SECONDS
-from .listening import Listeners
 from .log import Log, reopens
-from .native.open_events import end_events
 from .options import OptionError, Options, ServerOptions, from_keywords, native_options
-from .proxy_accepting import ProxyConnections
 from .reloading import Reloading
 from .report import process_report
+from .server_threads import ServerThreads
+from .serving_loop import Served, ServingLoop
 from .systemd import Notifier
 
-# The time for an aborted connection to be told.
-_ABORT_SECONDS = 1.0
 # The time to write the last lines about requests, if the log has a reader: a thread writes them at once.
 _FLUSH_SECONDS = 0.1
 
@@ -72,6 +68,8 @@ class Server:
         given = from_keywords(options)
         if given.workers != 1:
             raise OptionError("workers: a Server has one process; use vitok.serve() for several")
+        if given.threads != 1:
+            raise OptionError("threads: a Server has one loop, that of its program; use vitok.serve() for several")
         for name in ("pid", "user", "group", "umask"):
             if getattr(given, name) is not None:
                 raise OptionError(f"{name}: a Server leaves its process to the program; use vitok.serve()")
@@ -113,7 +111,7 @@ class Server:
         self._prepare(options, context)
         self._bind = bind or self._bind
         self._has_successor = has_successor
-        self._leaving = leaving
+        self._leave_by(leaving)
         self._notifier = notifier or Notifier()
         self._early = early or EarlyHangup()
         try:
@@ -125,6 +123,7 @@ class Server:
 
                 _inspect.listen()
             self._set_application(load_application())
+            free_threading.require_still(options)
             self._log = Log(options, is_owner=True)
         except BaseException:
             sockets.close([*self._bound, *self._watched])
@@ -140,8 +139,8 @@ class Server:
         self._options = options
         self._http: HttpServer | None = None
         self._has_successor = False
-        self._leaving = Leaving(options)
         self._asked = asyncio.Event()
+        self._leave_by(Leaving(options))
         self._at_once = asyncio.Event()
         self._restarts = False
         # Before the files are read, so that a later change is noticed.
@@ -160,6 +159,10 @@ class Server:
         self._bound: list[sockets.Bound] = []
         self._watched: list[sockets.Bound] = []
         self._notifier = Notifier()
+
+    def _leave_by(self, leaving: Leaving) -> None:
+        self._leaving = leaving
+        self._threads = ServerThreads(leaving, self.stop)
 
     def _set_application(self, application: Application) -> None:
         self._application = application
@@ -188,6 +191,7 @@ class Server:
         self._asked.set()
         if at_once:
             self._at_once.set()
+            self._threads.stop_at_once()
 
     async def reload_certificates(self) -> None:
         """Load the files of TLS again, and use them for new connections; others keep theirs.
@@ -207,15 +211,14 @@ class Server:
         ValueError if that of the metrics is one of the server, LifespanError if the application fails to start or to
         end.
         """
-        loop = asyncio.get_running_loop()
-        if not isinstance(loop, Loop):
+        if not isinstance(asyncio.get_running_loop(), Loop):
             raise RuntimeError("the server needs a vitok loop: use vitok.run() or vitok.serve()")
         if self.started.is_set():
             raise RuntimeError("serve() can be called only once")
         try:
             self._claim_addresses()
             async with metrics.serving(self._watched, self._source(), self._log):
-                await self._serve(loop, self._bound)
+                await self._serve(self._bound)
         finally:
             sockets.close(self._bound)
             self._log.close()
@@ -272,7 +275,7 @@ class Server:
         """
         self._log.reopen()
 
-    async def _serve(self, loop: Loop, bound: list[sockets.Bound]) -> None:
+    async def _serve(self, bound: list[sockets.Bound]) -> None:
         lifespan = Lifespan(self._application, self._options.lifespan, self._log)
         try:
             seconds = self._options.timeout_startup
@@ -280,27 +283,27 @@ class Server:
                 if not await run_until(self._asked, lifespan.startup(seconds)):
                     return
             try:
-                self._http = HttpServer(loop, self._outer, self._told(lifespan), self._log)
-                await self._accept(self._http, bound)
+                served = self._served(lifespan)
+                serving = ServingLoop(served, bound, has_threads=self._options.threads > 1)
+                self._http = serving.http
+                await self._accept(serving, served, bound)
             finally:
                 await run_until(self._at_once, lifespan.shutdown(self._options.timeout_shutdown))
         finally:
+            self._threads.release()
             await lifespan.cancel()
 
-    async def _accept(self, http: HttpServer, bound: list[sockets.Bound]) -> None:
-        seconds = self._options.timeout_header
-        proxy: ProxyConnections | None = None
-        if self._options.proxy_protocol != "none":
-            proxy = ProxyConnections(http, self._options, self._trusted, self._log)
-        listeners = Listeners(http, bound, self._context, handshake_seconds=seconds, log=self._log, proxy=proxy)
+    async def _accept(self, serving: ServingLoop, served: Served, bound: list[sockets.Bound]) -> None:
+        """Serve in this loop and in the other threads, until the end is asked for."""
         reloader: asyncio.Task[None] | None = None
         limiting: asyncio.Task[None] | None = None
         try:
-            await listeners.open(self._options.backlog)
+            await serving.open()
+            await self._threads.start(served, bound, self._options.threads - 1)
             if self._loaded:
                 self._reloading = Reloading(
                     self._options,
-                    listeners.replace,
+                    partial(self._replace, serving),
                     loaded=self._loaded,
                     log=self._log,
                     tried=lambda: self._notifier.ready(self.urls),
@@ -309,58 +312,40 @@ class Server:
                     self._reloading.request()
                 reloader = asyncio.create_task(self._reloading.run())
             self._announce(bound)
-            limiting = asyncio.create_task(self._limit(http))
+            limiting = asyncio.create_task(self._limit(serving.http))
             await self._asked.wait()
         finally:
             self._reloading = None
             for task in (reloader, limiting):
                 if task is not None:
                     task.cancel()
-            await self._end(http, listeners)
+            await self._end(serving)
+        self._threads.raise_failure()
 
-    async def _end(self, http: HttpServer, listeners: Listeners) -> None:
-        """Stop accepting, wait for requests and connections as long as the options say, cancel and close the rest.
-
-        Idle connections stay open for a moment. Returns when no connection is open.
-        """
-        seconds = self._options.timeout_graceful_shutdown
-        loop = asyncio.get_running_loop()
-        end_idle: asyncio.TimerHandle | None = None
+    async def _end(self, serving: ServingLoop) -> None:
+        """End all connections, of all threads at the same time."""
         # Also at the end of the task, or for an address that can't be used.
         self._asked.set()
         self._notifier.stopping()
+        self._threads.stop(restarts=self._restarts)
         try:
-            await listeners.close(restarts=self._restarts)
-            http.begin_shutdown(restarts=self._restarts, keeps_idle=True)
-            # A quarter of a short time, such as that of a reload.
-            grace = IDLE_GRACE_SECONDS if seconds is None else min(IDLE_GRACE_SECONDS, seconds / 4)
-            end_idle = loop.call_later(grace, partial(http.begin_shutdown, restarts=self._restarts))
-            end_events(loop)
-            if not await self._has_drained(http, seconds):
-                if http.running and not self._at_once.is_set():
-                    self._log.logger.warning("cancelling %d requests that still run after %g s", http.running, seconds)
-                http.cancel_requests()
-                await self._has_drained(http, CANCEL_SECONDS)
+            await serving.end(self._at_once, restarts=self._restarts)
         finally:
-            if end_idle is not None:
-                end_idle.cancel()
-            # For requests that are cancelled here; in the other cases nothing is left to close.
-            http.cancel_requests()
-            http.abort_connections()
-            listeners.abort()
-        await asyncio.wait({http.disconnected()}, timeout=_ABORT_SECONDS)
+            await self._threads.drained(self._at_once, self._options.timeout_graceful_shutdown)
         # What the application prints as it ends comes after the lines about its requests.
         self._log.flush(_FLUSH_SECONDS)
 
-    async def _has_drained(self, http: HttpServer, seconds: float | None) -> bool:
-        """Wait this long, or until nothing is waited for any more. Return whether nothing is left."""
-        drained = http.drained()
-        await run_until(self._at_once, asyncio.wait({drained}, timeout=seconds))
-        return drained.done()
+    async def _replace(self, serving: ServingLoop, context: SSLContext) -> None:
+        await serving.replace(context)
+        await self._threads.replace(context)
 
-    def _told(self, lifespan: Lifespan) -> dict[str, Any]:
+    async def loops_run(self) -> None:
+        """Wait until the loop of each further thread has run a callback: none of them is blocked."""
+        await self._threads.answer()
+
+    def _served(self, lifespan: Lifespan) -> Served:
         access_log = self._options.access_log and self._log.wants_access()
-        return native_options(
+        settings = native_options(
             self._options,
             state=lifespan.state,
             access_log=access_log,
@@ -369,12 +354,14 @@ class Server:
             metrics=self._options.metrics is not None,
             forwarded=self._forwarded,
         )
+        return Served(self._options, self._outer, settings, self._trusted, self._context, self._log)
 
     def _announce(self, bound: list[sockets.Bound]) -> None:
         self.urls = tuple(one.url(tls=self._context is not None) for one in bound)
         self.started.set()
         if not self._has_successor:
-            self._log.logger.info("vitok serve: %s (Ctrl-C ends it)", " ".join(self.urls))
+            threads = f"{self._options.threads} threads; " if self._options.threads > 1 else ""
+            self._log.logger.info("vitok serve: %s (%sCtrl-C ends it)", " ".join(self.urls), threads)
         self._notifier.ready(self.urls)
 
     def _source(self) -> metrics.SingleProcess:

@@ -14,17 +14,17 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from ssl import SSLContext
 from types import TracebackType
 from typing import Any, NoReturn, Unpack
 
-from . import application, config_file, configuration, early_hangup, log_files, privileges, tls
+from . import application, config_file, configuration, early_hangup, free_threading, log_files, privileges, tls
 from .application import Application, LoadingError
 from .autoreload import Reloader, watched_folders
-from .leaving import EXIT_START, EXIT_USAGE, Leaving, run
+from .leaving import EXIT_START, EXIT_USAGE, Leaving, run_with_threads
 from .lifespan import LifespanError
 from .log import prepared
 from .options import OptionError, Options, ServeOptions, from_keywords, table
@@ -148,6 +148,7 @@ def _run(
     context: SSLContext | None = None,
     notifier: Notifier | None = None,
 ) -> None:
+    free_threading.require(options)
     if context is not None:
         # A supervisor has no use for it, and says so before it starts anything.
         tls.given(context, options)
@@ -169,6 +170,8 @@ def _run(
         kept(pid_file),
         early_hangup.noted(options) as early,
     ):
+        # What waits until all loops of this process have run.
+        answers: Callable[[], Coroutine[Any, Any, None]] | None = None
         if options.reload:
             work = Reloader(app, options, on_bound=on_bound, notifier=notifier).run
         elif options.workers == 1:
@@ -176,17 +179,18 @@ def _run(
             server = Server.of_process(
                 options, loaded, leaving=leaving, context=context, on_bound=on_bound, notifier=notifier, early=early
             )
-            work = server.serve_until_signal
+            work, answers = server.serve_until_signal, server.loops_run
         else:
             work = Supervisor(app, options, on_bound=on_bound, notifier=notifier).run
         if pid_file is not None and leaving.owns_process:
             # Not before the application is loaded: until then the kernel ends the process at once.
             pid_file.remove_at_signals()
-        run(partial(notifier.watched, work), leaving)
+        run_with_threads(partial(notifier.watched, work, answers), leaving)
 
 
 def _check(app: str, options: Options, leaving: Leaving) -> None:
     """Load all that is named, and say so if nothing is wrong with it. No socket is bound."""
+    free_threading.require(options)
     if options.reload:
         watched_folders(app, options)
     options = dataclasses.replace(options, inspect=False, workers=1)

@@ -114,7 +114,9 @@ class Supervisor(ParentProcess):
                 await first_of(self._failure, *waited)
             if not self._failure.done():
                 urls = " ".join(self._urls)
-                self._log.logger.info("vitok serve: %s (%d workers; Ctrl-C ends it)", urls, len(self._slots))
+                threads = f" of {self._options.threads} threads each" if self._options.threads > 1 else ""
+                told = "vitok serve: %s (%d workers%s; Ctrl-C ends it)"
+                self._log.logger.info(told, urls, len(self._slots), threads)
                 self._notifier.ready(self._urls, workers=len(self._slots))
             await self._failure
         finally:

@@ -89,11 +89,15 @@ class Notifier:
             self._is_stopping = True
             self._send(STOPPING="1", STATUS="shutting down")
 
-    async def watched(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do the work, and meanwhile tell twice in the time of the watchdog that this loop runs."""
+    async def watched(
+        self, work: Callable[[], Awaitable[None]], answers: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """Do the work, and meanwhile tell twice in the time of the watchdog that this loop runs, and those which
+        `answers` waits for.
+        """
         pinging = None
         if self._address and self._watchdog_seconds is not None:
-            pinging = asyncio.create_task(self._ping(self._watchdog_seconds / 2))
+            pinging = asyncio.create_task(self._ping(self._watchdog_seconds / 2, answers))
         try:
             await work()
         finally:
@@ -102,8 +106,10 @@ class Notifier:
             if self._retry is not None:
                 self._retry.cancel()
 
-    async def _ping(self, seconds: float) -> None:
+    async def _ping(self, seconds: float, answers: Callable[[], Awaitable[None]] | None) -> None:
         while True:
+            if answers is not None:
+                await answers()
             # Not kept: a sign of life is no use later.
             self._sent(b"WATCHDOG=1")
             await asyncio.sleep(max(seconds, 0.001))

@@ -15,8 +15,8 @@ import socket
 import sys
 from functools import partial
 
-from . import privileges
-from .leaving import Leaving, handled, run
+from . import free_threading, privileges
+from .leaving import Leaving, handled, run_with_threads
 from .log import prepared
 from .order import Order
 from .process import END, END_REPLACED, NOW, OTHERS_SIGNALS, READY, REOPEN, REPLACE, REPORT, STACKS, report_interval
@@ -39,6 +39,7 @@ def main() -> None:
     sys.path[:] = order.path
     with explained():
         options = order.options()
+        free_threading.require(options)
         leaving = Leaving(options, owns_process=True)
         with left(leaving), explained(), prepared(options, privileges.identity_of(options)):
             application = partial(load, order.app, options)
@@ -51,7 +52,7 @@ def main() -> None:
                 has_successor=True,
             )
             interval = report_interval(options.timeout_worker_healthcheck)
-            run(partial(_serve, server, channel, leaving, interval), leaving)
+            run_with_threads(partial(_serve, server, channel, leaving, interval), leaving)
 
 
 def _ignore(number: int, frame: object) -> None:
@@ -108,22 +109,31 @@ class Reports:
     def __init__(self, server: Server, writer: asyncio.StreamWriter) -> None:
         self._server = server
         self._writer = writer
+        # Whether a further thread is waited for: a report would say that all loops run.
+        self._is_waiting = False
 
     async def run(self, interval: float) -> None:
-        """Report in every interval, from the start on, and say when the process is due for replacement."""
+        """Report in every interval, from the start on, and say when the process is due for replacement.
+
+        A worker whose threads do not answer is silent.
+        """
         await self._server.started.wait()
         self._writer.write(READY + b"\n")
         due = asyncio.create_task(self._tell_due())
         try:
             while True:
+                self._is_waiting = True
+                await self._server.loops_run()
+                self._is_waiting = False
                 self.send()
                 await asyncio.sleep(interval)
         finally:
+            self._is_waiting = False
             due.cancel()
 
     def send(self) -> None:
-        """Report now, unless reports wait already: a supervisor that is stopped reads none."""
-        if not self._writer.transport.get_write_buffer_size():
+        """Report now, unless a report follows anyway, or some wait already: a supervisor that is stopped reads none."""
+        if not self._is_waiting and not self._writer.transport.get_write_buffer_size():
             self._writer.write(b"%b %b\n" % (REPORT, json.dumps(self._server.report()).encode()))
 
     async def _tell_due(self) -> None:

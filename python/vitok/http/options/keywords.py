@@ -114,6 +114,7 @@ class ServeOptions(ServerOptions, total=False):
     """
 
     workers: int
+    threads: int
     reload: bool
     pid: _Path | None
     user: str | None

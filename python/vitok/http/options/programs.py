@@ -87,6 +87,12 @@ class Processes:
         also_variable="WEB_CONCURRENCY",
         others="uvicorn, gunicorn and granian 1",
     )
+    threads: int = option(
+        1,
+        Whole("NUMBER", at_most=1024),
+        "threads of each process, each with its own loop; needs a free-threaded Python",
+        others="uvicorn and hypercorn have none; gunicorn's are --wsgi-threads",
+    )
     limit_max_requests: int | None = option(
         None,
         Whole("NUMBER", may_be_none=True),
