@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from support import NewLoop, private, run_script, turn, turn_until, wait_until_polling
@@ -190,24 +190,30 @@ def test_signal_set_later_by_the_user_works(loop: asyncio.AbstractEventLoop) -> 
     assert sorted(got) == [signal.SIGUSR1, signal.SIGUSR2]
 
 
-def interrupt_sleep(loop_name: str, number: int) -> threading.Thread:
-    """A thread, not yet started, that sends this one a signal; on asyncio's loop, only once it sleeps in its poll."""
+def interrupt_sleep(loop_name: str, number: int) -> tuple[threading.Thread, Callable[[], None]]:
+    """A thread that sends this one a signal after a call; on asyncio's loop, only once it sleeps in its poll."""
     me, my_number = threading.get_ident(), threading.get_native_id()
+    # Not the start of the thread: without the GIL the signal would come before `start()` has returned.
+    gate = threading.Lock()
+    gate.acquire()
 
     def interrupt() -> None:
+        gate.acquire()
         if loop_name == "asyncio":
             wait_until_polling(os.getpid(), my_number)
         signal.pthread_kill(me, number)
 
-    return threading.Thread(target=interrupt)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    return thread, gate.release
 
 
 def test_a_plain_handler_runs_while_the_loop_sleeps(loop_name: str, loop: asyncio.AbstractEventLoop) -> None:
     """Trap "`signal.signal` set later by the user still works": at once, not when the loop happens to wake."""
     handled = threading.Event()
     signal.signal(signal.SIGUSR1, lambda *_: handled.set())
-    thread = interrupt_sleep(loop_name, signal.SIGUSR1)
-    loop.call_soon(thread.start)
+    thread, go_on = interrupt_sleep(loop_name, signal.SIGUSR1)
+    loop.call_soon(go_on)
 
     def stop_afterwards() -> None:
         handled.wait()
@@ -232,8 +238,8 @@ def raise_alarm(*_: object) -> None:
 def test_an_exception_in_a_plain_handler_leaves_the_loop(loop_name: str, loop: asyncio.AbstractEventLoop) -> None:
     """Line "a BaseException from a callback is never swallowed": nor what a signal handler raises in the sleep."""
     signal.signal(signal.SIGUSR1, raise_alarm)
-    thread = interrupt_sleep(loop_name, signal.SIGUSR1)
-    loop.call_soon(thread.start)
+    thread, go_on = interrupt_sleep(loop_name, signal.SIGUSR1)
+    loop.call_soon(go_on)
     problems: list[object] = []
 
     def stop(_: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
