@@ -45,6 +45,7 @@ class Place:
         self._ready.set()
         await self._asked.wait()
         server.close()
+        self.http.begin_shutdown()
         self.http.cancel_requests()
         self.http.abort_connections()
         await self.http.drained()

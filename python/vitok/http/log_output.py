@@ -1,8 +1,9 @@
 """Writing lines to streams that may be slow, full or closed: writing never blocks, and lost lines are counted.
 
 A stream with a descriptor is written by a thread of the native module (`LineWriter`), since a pipe without a reader
-blocks its writer, and must not be made O_NONBLOCK: that belongs to the open file, which other processes share. The
-contents of lines, and the loggers they come from, are not known here.
+blocks its writer, and must not be made O_NONBLOCK: that belongs to the open file, which other processes share. Several
+threads may write to one stream: each call's lines stay together, and those of a thread in their order. The contents of
+lines, and the loggers they come from, are not known here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import logging
 import os
 import select
+import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
@@ -71,6 +74,9 @@ class Output:
         self._error = ""
         self._told = 0
         self._is_failing = False
+        # A signal handler may write while its thread does. A loss is reported once, whichever thread asks.
+        self._lock = threading.RLock()
+        _outputs.add(self)
 
     @property
     def stream(self) -> TextIO | None:
@@ -84,6 +90,10 @@ class Output:
 
     def write(self, text: str) -> None:
         """Write whole lines."""
+        with self._lock:
+            self._write(text)
+
+    def _write(self, text: str) -> None:
         stream = self._find()
         if stream is None:
             return
@@ -100,6 +110,10 @@ class Output:
 
     def news(self) -> News | None:
         """Return what is to be reported about lost lines, once each: that the loss begins, and how many were lost."""
+        with self._lock:
+            return self._news()
+
+    def _news(self) -> News | None:
         lost, waiting, error = self._progress()
         fresh = lost - self._told
         if not fresh:
@@ -163,6 +177,18 @@ class Output:
         except (OSError, ValueError):
             # The application's own text stays in its buffer; its next print raises the error.
             return
+
+
+_outputs: weakref.WeakSet[Output] = weakref.WeakSet()
+
+
+def _renew_locks() -> None:
+    """Give a forked child locks of its own: a thread that it does not have may have held one."""
+    for output in list(_outputs):
+        output._lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_renew_locks)
 
 
 def _descriptor(stream: TextIO) -> int | None:
