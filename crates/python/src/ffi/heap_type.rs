@@ -15,6 +15,7 @@ use pyo3::{PyTypeInfo, ffi};
 
 use super::error::new_error;
 use super::getter::Getter;
+use super::immortal::make_immortal;
 use super::interned::Name;
 use super::method::Method;
 use super::trampoline::{owned, trampoline};
@@ -56,6 +57,8 @@ pub(super) fn make_type<'py>(
     // SAFETY: a new reference, or null.
     let created = unsafe { owned(py, created) }.map_err(|raised| raised.take(py))?.cast_into::<PyType>()?;
     make_immutable(&created);
+    // SAFETY: nobody else has the class yet, which lives as long as the process.
+    unsafe { make_immortal(&created) };
     Ok(created)
 }
 

@@ -18,6 +18,7 @@ use pyo3::prelude::*;
 use super::error::new_error;
 use super::free_list::FreeList;
 pub(crate) use super::head::{Head, Plain, Subclass, Visit, Weak};
+use super::immortal::make_immortal;
 use super::this::{Borrowed, Held, Layout, This};
 use super::trampoline::{ErrorSet, owned, trampoline};
 
@@ -181,6 +182,14 @@ impl<T: ClassValue> Class<T> {
         let class = NonNull::new(self.class.load(Ordering::Relaxed)).ok_or_else(not_made)?;
         // SAFETY: a complete type of the collected kind, whose objects are such instances.
         NonNull::new(unsafe { ffi::PyObject_GC_New(class.as_ptr()) }).ok_or_else(ErrorSet::by_interpreter)
+    }
+
+    /// Creates an object that lives as long as the process, to which references are not counted.
+    pub(crate) fn immortal<'py>(&self, py: Python<'py>, value: T) -> Result<Bound<'py, T>, ErrorSet> {
+        let made = self.instance(py, value)?;
+        // SAFETY: made just now.
+        unsafe { make_immortal(&made) };
+        Ok(made)
     }
 
     /// Creates an object.

@@ -26,6 +26,7 @@ pub(crate) mod handle_pool;
 pub(crate) mod handle_value;
 mod head;
 pub(crate) mod heap_type;
+pub(crate) mod immortal;
 pub(crate) mod instance;
 pub(crate) mod interned;
 mod interned_name;

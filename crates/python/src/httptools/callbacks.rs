@@ -41,13 +41,15 @@ impl Callback {
 const COUNT: usize = 9;
 
 /// The methods that a protocol has.
-#[derive(Default)]
 pub(super) struct Callbacks([Option<Object>; COUNT]);
 
 impl Callbacks {
+    /// No methods.
+    pub(super) const NONE: Self = Self([const { None }; COUNT]);
+
     /// Looks up the methods. One that is absent or None is not called.
     pub(super) fn of(protocol: &Bound<'_, PyAny>, is_response: bool) -> PyResult<Self> {
-        let mut found = Self::default();
+        let mut found = Self::NONE;
         let names = [
             (Callback::MessageBegin, name!("on_message_begin")),
             (Callback::Header, name!("on_header")),

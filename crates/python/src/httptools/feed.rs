@@ -3,8 +3,6 @@
 //! The parser is in a cell, and each of its parts is told outside of it, because a method of the protocol may call any
 //! method of the parser. The bytes cannot change meanwhile: other objects than `bytes` are copied.
 
-use std::rc::Rc;
-
 use http::{FieldSlots, MessageEvent, WholeFields};
 use pyo3::prelude::*;
 
@@ -21,6 +19,9 @@ use crate::ffi::make;
 use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 
+/// Those of a parser before `__init__`.
+static NO_CALLBACKS: Callbacks = Callbacks::NONE;
+
 /// One call of `feed_data()`.
 struct Feed<'a, 'py> {
     parser: This<'py, HttpParser>,
@@ -28,12 +29,26 @@ struct Feed<'a, 'py> {
     data: &'a Bytes,
 }
 
-/// Ends the call of `feed_data()` when it is dropped.
-struct Feeding<'py>(This<'py, HttpParser>);
+/// Ends the call of `feed_data()` when it is dropped. The callbacks belong to the call meanwhile: another call, even of
+/// another thread, is refused.
+struct Feeding<'py> {
+    parser: This<'py, HttpParser>,
+    callbacks: Option<Box<Callbacks>>,
+}
 
 impl Drop for Feeding<'_> {
     fn drop(&mut self) {
-        self.0.state.with(self.0.py(), |state| state.is_feeding = false);
+        let own = self.callbacks.take();
+        let unused = self.parser.state.with(self.parser.py(), |state| {
+            state.is_feeding = false;
+            // `__init__` may have been called meanwhile.
+            if state.callbacks.is_some() {
+                return own;
+            }
+            state.callbacks = own;
+            None
+        });
+        drop(unused);
     }
 }
 
@@ -42,21 +57,20 @@ pub(super) fn feed_data<'py>(call: &Call<'py, HttpParser>) -> Result<Bound<'py, 
     let (py, parser) = (call.py, call.this());
     let bytes = constant_bytes(data)?;
     let begun = parser.state.with(py, |state| {
-        let (failure, was_feeding) = (state.failure, state.is_feeding);
-        let callbacks = state.callbacks.clone();
+        if state.is_feeding {
+            return None;
+        }
         (state.is_feeding, state.is_new) = (true, false);
-        (failure, was_feeding, callbacks)
+        Some((state.failure, state.callbacks.take()))
     });
-    let (failure, was_feeding, callbacks) = begun;
-    if was_feeding {
+    let Some((failure, callbacks)) = begun else {
         return Err(errors::misused(py, "feed_data() was called within a call of feed_data()"));
-    }
-    let _feeding = Feeding(parser);
+    };
+    let feeding = Feeding { parser, callbacks };
     if let Some(text) = failure {
         return Err(errors::callback_failed(py, text, None));
     }
-    let callbacks = callbacks.unwrap_or_else(|| Rc::new(Callbacks::default()));
-    Feed { parser, callbacks: &callbacks, data: &bytes }.run()?;
+    Feed { parser, callbacks: feeding.callbacks.as_deref().unwrap_or(&NO_CALLBACKS), data: &bytes }.run()?;
     Ok(none(py))
 }
 

@@ -1,7 +1,5 @@
 //! What both parsers have in common: the state between two calls, the protocol, the leniencies.
 
-use std::rc::Rc;
-
 use http::{MessageLimits, MessageParser, Role};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -26,8 +24,8 @@ const LIMITS: MessageLimits = MessageLimits {
 /// What a parser knows between two calls.
 pub(super) struct State {
     pub(super) parser: MessageParser,
-    /// Absent before `__init__`.
-    pub(super) callbacks: Option<Rc<Callbacks>>,
+    /// Absent before `__init__`, and while `feed_data()` uses them.
+    pub(super) callbacks: Option<Box<Callbacks>>,
     /// The text of the error of a callback that has raised.
     pub(super) failure: Option<&'static str>,
     /// Whether `feed_data()` runs.
@@ -68,7 +66,7 @@ impl HttpParser {
 #[pymethods]
 impl HttpParser {
     fn __init__(&self, py: Python<'_>, protocol: &Bound<'_, PyAny>) -> PyResult<()> {
-        let callbacks = Rc::new(Callbacks::of(protocol, self.role == Role::Response)?);
+        let callbacks = Box::new(Callbacks::of(protocol, self.role == Role::Response)?);
         let replaced = self.state.with(py, |state| {
             // A parser that was used begins anew.
             let fresh = (!state.is_new).then(|| State::new(self.role));

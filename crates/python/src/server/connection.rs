@@ -18,7 +18,7 @@ use super::transport::AnyTransport;
 use crate::ffi::bytes::{self, Bytes};
 use crate::ffi::changed;
 use crate::ffi::error::new_error;
-use crate::ffi::free_list::FreeList;
+use crate::ffi::free_list::{FreeList, free_list};
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::{ClassValue, Subclass, Visit, one_class};
 use crate::ffi::make;
@@ -27,7 +27,7 @@ use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 
 /// Connections and streams come and go one after the other. Enough are kept for the streams that a client has at a time.
-static SPARE: FreeList<Protocol> = FreeList::new(128);
+static SPARE: FreeList<Protocol> = free_list!(128);
 
 /// The value inside a protocol.
 pub(super) struct Protocol {

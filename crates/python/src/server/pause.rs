@@ -47,7 +47,8 @@ pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     let definition = Definition::new("HttpPause", "A coroutine of a call that sends.");
     coroutine::make_class(module, Pause::class(), definition)?;
-    Ok(DONE.make(py, || Ok::<_, ErrorSet>(instance(py, Until::Done)?.unbind()))?)
+    let done = Pause { until: Until::Done, future: WaitedFor::nothing() };
+    Ok(DONE.make(py, || Ok::<_, ErrorSet>(Pause::class().immortal(py, done)?.unbind()))?)
 }
 
 /// Returns the result of a call that need not wait.
@@ -129,7 +130,8 @@ impl WaitedFor {
         let future = call_method(owner, name!("create_future"), &[])?;
         future.setattr(name!("_asyncio_future_blocking"), true)?;
         let (copy, listed) = (future.clone().into(), future.clone().into());
-        self.0.with(py, |place| *place = Some(copy));
+        let before = self.0.with(py, |place| place.replace(copy));
+        drop(before);
         protocol.state.with(py, |state| list(&mut state.exchange).push(listed));
         Ok(Step::Yield(future))
     }
@@ -142,7 +144,8 @@ impl WaitedFor {
             return Step::Return(none(py));
         }
         let mark = none(py).into();
-        self.0.with(py, |place| *place = Some(mark));
+        let before = self.0.with(py, |place| place.replace(mark));
+        drop(before);
         Step::Yield(none(py))
     }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pyo3::prelude::*;
 use wire::RequestId;
 
-use crate::ffi::free_list::FreeList;
+use crate::ffi::free_list::{FreeList, free_list};
 use crate::ffi::instance::{ClassValue, Plain, Visit, one_class};
 use crate::ffi::object::Object;
 use crate::ffi::this::This;
@@ -17,7 +17,7 @@ use crate::server::connection::Protocol;
 use crate::server::file::Answering;
 
 /// Requests come and go one after the other; as many as wait at a time are kept.
-static SPARE: FreeList<RequestCycle> = FreeList::new(256);
+static SPARE: FreeList<RequestCycle> = free_list!(256);
 
 /// One request and its response.
 pub(super) struct RequestCycle {

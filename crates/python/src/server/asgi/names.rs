@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use crate::ffi::at_import::AtImport;
+use crate::ffi::immortal;
 use crate::ffi::make;
 use crate::ffi::trampoline::ErrorSet;
 
@@ -33,7 +34,7 @@ impl Names {
         let mut fields: Vec<Vec<_>> = (0..PLACES).map(|_| Vec::new()).collect();
         for name in FIELDS.split_ascii_whitespace() {
             fields[place(name.as_bytes())]
-                .push((name.as_bytes(), make::bytes(py, name.as_bytes())?.unbind()));
+                .push((name.as_bytes(), immortal::bytes(py, name.as_bytes())?.unbind()));
         }
         let method = |name: &'static str| Ok((name.as_bytes(), make::interned(py, name)?.unbind()));
         let methods: Result<_, ErrorSet> = METHODS.split_ascii_whitespace().map(method).collect();

@@ -258,14 +258,14 @@ fn path_params(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
     let py = this.py();
     Request::kept(this, Attribute::PathParams, || {
         let raw = this.with_head(py, |head| path_of(head).to_vec())?;
-        Ok(this.value().routes.get().path_params(py, &this.value().found, &raw)?.into_any())
+        Ok(this.value().routes().path_params(py, &this.value().found, &raw)?.into_any())
     })
 }
 
 /// Returns the application; None for a request without one.
 fn app(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
     let py = this.py();
-    Ok(this.value().routes.get().options.bind(py).get_item(name!("app"))?.unwrap_or_else(|| none(py)))
+    Ok(this.value().routes().options.bind(py).get_item(name!("app"))?.unwrap_or_else(|| none(py)))
 }
 
 /// Returns the prefix of all paths that a proxy, or another application, has taken off.
@@ -283,7 +283,7 @@ fn root_path(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
 fn route(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
     let py = this.py();
     Ok(match this.value().found {
-        Found::Entry { place, .. } => this.value().routes.get().entry(place).route.bind(py).clone(),
+        Found::Entry { place, .. } => this.value().routes().entry(place).route.bind(py).clone(),
         _ => Request::made(this, Attribute::Route).unwrap_or_else(|| none(py)),
     })
 }

@@ -58,10 +58,11 @@ fn read_other<'py>(
         let source =
             response.get().with(py, |parts| parts.source.as_ref().map(|source| source.bind(py).clone()));
         let Some(source) = source else { return Ok(Answer::Whole(response.clone())) };
-        if let Ok(file) = source.cast::<FileSource>()
-            && let Some(whole) = response.get().with(py, |parts| files::answer(file.get(), parts, request))?
-        {
-            return Ok(Answer::Parts(whole));
+        if let Ok(file) = source.cast::<FileSource>() {
+            let head = response.get().with(py, |parts| parts.head());
+            if let Some(whole) = files::answer(file.get(), head, request)? {
+                return Ok(Answer::Parts(whole));
+            }
         }
         return Ok(Answer::Streamed(response.clone()));
     }

@@ -181,7 +181,8 @@ impl Reader {
         let future = call_method(owner, name!("create_future"), &[])?;
         future.setattr(name!("_asyncio_future_blocking"), true)?;
         let (copy, listed) = (future.clone().into(), future.clone().into());
-        self.future.with(py, |place| *place = Some(copy));
+        let before = self.future.with(py, |place| place.replace(copy));
+        drop(before);
         protocol.state.with(py, |state| state.exchange.receivers.push(listed));
         Ok(Step::Yield(future))
     }

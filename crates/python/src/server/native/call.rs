@@ -143,7 +143,7 @@ pub(super) fn fail(request: This<'_, Request>, error: PyErr) -> Result<(), Error
     }
     request.note_task(Task::Value);
     let http_server = request.value().connection(py)?.0.value().http_server.get();
-    let routes = request.value().routes.get();
+    let routes = request.value().routes();
     let on_exception = routes.on_exception.bind_borrowed(py);
     // Before Python 3.12 only this gives the exception its traceback.
     let error = error.into_value(py);
@@ -174,9 +174,9 @@ impl Followed for Request {
             Ok(_) if this.is_task(Task::Sender) => complete(this, Ok(())),
             Ok(_) if this.is_task(Task::Gatherer) => {
                 this.note_task(Task::Value);
-                begin(this, http_server, this.value().routes.get(), true)
+                begin(this, http_server, this.value().routes(), true)
             }
-            Ok(value) => settle(this, http_server, this.value().routes.get(), Ok(value)),
+            Ok(value) => settle(this, http_server, this.value().routes(), Ok(value)),
             Err(raised) => match raised.take(py) {
                 // Such an exception has left the loop already, when the task raised it.
                 error if following::leaves_loop(py, &error) => {

@@ -59,8 +59,9 @@ fn from_scope<'py>(
         Some(routes) => routes,
         None => Routes::empty(py)?,
     };
-    let scope = Scope { head, scope: scope.clone().into_any().into(), receive: receive.into() };
-    let made = Request::of(&routes, Source::Scope(Box::new(scope)), 0, Found::Missing)?;
+    let (routes, receive) = (routes.into(), receive.into());
+    let scope = Scope { head, routes, scope: scope.clone().into_any().into(), receive };
+    let made = Request::of(py, Source::Scope(Box::new(scope)), 0, Found::Missing)?;
     Request::keep((&made).into(), Attribute::PathParams, path_params);
     if let Some(route) = route {
         Request::keep((&made).into(), Attribute::Route, route);

@@ -256,7 +256,7 @@ fn takes_events(this: This<'_, Request>) -> Result<Bound<'_, PyAny>, ErrorSet> {
 
 fn form_limits(this: This<'_, Request>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let py = this.py();
-    let limits = this.value().routes.get().options.bind(py).get_item(name!("form_limits"))?;
+    let limits = this.value().routes().options.bind(py).get_item(name!("form_limits"))?;
     Ok(limits.unwrap_or_else(|| none(py)))
 }
 

@@ -28,6 +28,7 @@
 //! | `cookies`     | the cookies of a request                                              |
 //! | `http_error`  | raising exceptions of Python's modules                                |
 //! | `kind`        | how an endpoint is called                                             |
+//! | `served_routes`| `Routes` as one server has them, in its thread                       |
 //! | `routes`      | `Routes`: a compiled application, and which endpoint is called        |
 //! | `response`    | `Response`: a whole response, or the source of one                    |
 //! | `files/`      | responses from files, small ones at once                              |
@@ -56,6 +57,7 @@ mod request;
 mod response;
 mod routes;
 mod sending;
+mod served_routes;
 mod stream;
 mod values;
 mod xml;
@@ -67,17 +69,19 @@ use wire::{Outcome, Wire as _};
 use self::request::Request;
 use self::routes::Found;
 pub(super) use self::routes::Routes;
+use self::served_routes::ServedRoutes;
 use super::asgi::{Begun, Mounts};
 use super::connection::Protocol;
 use super::settings::Settings;
 use super::shared::Interface;
 use super::{driver, refusal};
+use crate::ffi::immortal;
 use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::{ErrorSet, and_also};
 
 /// A compiled application.
 pub(super) struct Native {
-    routes: Py<Routes>,
+    routes: Py<ServedRoutes>,
     /// Applications of ASGI's kind in it.
     mounts: Mounts,
 }
@@ -85,7 +89,7 @@ pub(super) struct Native {
 /// Adds the classes to the module.
 pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Routes>()?;
-    module.add_class::<response::Response>()?;
+    immortal::add_class::<response::Response>(module)?;
     module.add_function(wrap_pyfunction!(answer::response_of, module)?)?;
     module.add_class::<multipart::MultipartParser>()?;
     forms::add(module)?;
@@ -102,7 +106,8 @@ pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 impl Native {
     pub(super) fn new(routes: &Bound<'_, Routes>, settings: &Settings) -> PyResult<Self> {
-        Ok(Self { routes: routes.clone().unbind(), mounts: Mounts::new(routes.py(), settings)? })
+        let made = ServedRoutes::make(routes)?;
+        Ok(Self { routes: made.unbind(), mounts: Mounts::new(routes.py(), settings)? })
     }
 
     /// Starts a request with an application of ASGI's kind.
@@ -114,7 +119,7 @@ impl Native {
     ) -> Result<(), ErrorSet> {
         let protocol = begun.protocol;
         let py = protocol.py();
-        let mounted = mount::place(protocol, self.routes.get(), found);
+        let mounted = mount::place(protocol, self.routes.get().routes(), found);
         match mounted {
             Ok(mounted) => self.mounts.start(begun, application.bind(py), mounted),
             Err(raised) => give_up(begun, raised),
@@ -129,7 +134,7 @@ impl Native {
             let head = state.wire.head();
             (head.method().to_vec(), routes::path_of(head).to_vec())
         });
-        match self.routes.get().resolve(py, &method, &path, is_websocket) {
+        match self.routes.get().routes().resolve(py, &method, &path, is_websocket) {
             Ok(found) => (found, None),
             Err(raised) => (Found::Missing, Some(raised.take(py))),
         }
@@ -153,7 +158,7 @@ impl Interface for Native {
         let http_server = protocol.value().http_server.get();
         let began = http_server.settings.wire.logs_requests.then(std::time::Instant::now);
         let key = http_server.begin_request(py);
-        let routes = self.routes.get();
+        let routes = self.routes.get().routes();
         let (request, found, is_websocket, is_whole) = protocol.state.with(py, |state| {
             let (request, head) = (state.wire.latest(), state.wire.head());
             let is_websocket = state.wire.asks_for_websocket();

@@ -27,7 +27,7 @@ pub(super) fn begin(this: This<'_, Request>) -> Result<bool, ErrorSet> {
     // A client that announces too much is refused before it sends it.
     let announced = this.with_head(py, http::Head::framing);
     let announced = announced.inspect_err(|_| pause(this))?;
-    if matches!(announced, http::Framing::Length(length) if length > this.routes.get().max_body as u64) {
+    if matches!(announced, http::Framing::Length(length) if length > this.routes().max_body as u64) {
         this.with_incoming(py, Incoming::refuse);
         return Err(raise(this, Obstacle::TooMuch));
     }
@@ -42,7 +42,7 @@ pub(super) fn pause(this: This<'_, Request>) {
 /// Takes all that has arrived. Returns whether that is everything.
 pub(super) fn gather(this: This<'_, Request>) -> Result<bool, ErrorSet> {
     let py = this.py();
-    let Source::Connection { protocol, id } = &this.value().source else { return Ok(false) };
+    let Source::Connection { protocol, id, .. } = &this.value().source else { return Ok(false) };
     while let Some((part, more)) = receive(this, protocol.this(py), *id)? {
         add(this, part, more)?;
         if !more {
@@ -55,7 +55,7 @@ pub(super) fn gather(this: This<'_, Request>) -> Result<bool, ErrorSet> {
 /// Takes a part of the content that is gathered.
 pub(super) fn add(this: This<'_, Request>, part: Bytes, more: bool) -> Result<(), ErrorSet> {
     let py = this.py();
-    let at_most = this.routes.get().max_body;
+    let at_most = this.routes().max_body;
     let added = this.with_incoming(py, |incoming| {
         let is_taken = incoming.add(part, more, at_most)?;
         if is_taken && !more {
@@ -87,7 +87,7 @@ pub(super) fn begin_part(this: This<'_, Request>) -> Result<Streamed, ErrorSet> 
 /// Takes the next part of a stream, if it has arrived. Empty parts are left out.
 pub(super) fn next_part(this: This<'_, Request>) -> Result<Streamed, ErrorSet> {
     let py = this.py();
-    let Source::Connection { protocol, id } = &this.value().source else { return Ok(Streamed::Nothing) };
+    let Source::Connection { protocol, id, .. } = &this.value().source else { return Ok(Streamed::Nothing) };
     loop {
         let Some((part, more)) = receive(this, protocol.this(py), *id)? else { return Ok(Streamed::Nothing) };
         if let Some(streamed) = take_part(this, part, more) {
@@ -131,7 +131,7 @@ fn receive<'py>(
 pub(super) fn is_disconnected(this: This<'_, Request>) -> bool {
     let py = this.py();
     match &this.value().source {
-        Source::Connection { protocol, id } => protocol.this(py).state.with(py, |state| {
+        Source::Connection { protocol, id, .. } => protocol.this(py).state.with(py, |state| {
             state.wire.latest() != *id || state.wire.has_lost_client() || !state.wire.is_answering()
         }),
         Source::Scope(_) => this.with_incoming(py, |incoming| incoming.is_lost()),
@@ -200,7 +200,7 @@ pub(super) fn raise(this: This<'_, Request>, obstacle: Obstacle) -> ErrorSet {
         Obstacle::Streamed => misused("the content was read by stream(), which does not keep it"),
         Obstacle::Lost => client_disconnected(this.py()),
         Obstacle::TooMuch => {
-            let detail = format!("the content is longer than {} bytes", this.routes.get().max_body);
+            let detail = format!("the content is longer than {} bytes", this.routes().max_body);
             http_error(this.py(), 413, &detail)
         }
     }

@@ -11,8 +11,9 @@ use wire::{RequestId, Wire as _};
 
 use super::incoming::Incoming;
 use super::routes::{Found, Routes};
+use super::served_routes::ServedRoutes;
 use crate::ffi::error::new_error;
-use crate::ffi::free_list::FreeList;
+use crate::ffi::free_list::{FreeList, free_list};
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::{ClassValue, Visit, Weak, one_class};
 use crate::ffi::object::Object;
@@ -21,7 +22,7 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::server::connection::Protocol;
 
 /// Requests come and go one after the other; as many as wait at a time are kept.
-static SPARE: FreeList<Request> = FreeList::new(256);
+static SPARE: FreeList<Request> = free_list!(256);
 
 /// How far a request is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -54,7 +55,6 @@ pub(super) struct Request {
     pub(super) source: Source,
     /// The number of the request in the server.
     pub(super) key: u64,
-    pub(super) routes: Object<Routes>,
     pub(super) found: Found,
     stage: AtomicU8,
     task: AtomicU8,
@@ -68,6 +68,7 @@ pub(super) enum Source {
         protocol: Object<Protocol>,
         /// The number of the request in the connection.
         id: RequestId,
+        routes: Object<ServedRoutes>,
     },
     /// Another ASGI server.
     Scope(Box<Scope>),
@@ -76,6 +77,7 @@ pub(super) enum Source {
 /// A request of another ASGI server.
 pub(super) struct Scope {
     pub(super) head: http::Head,
+    pub(super) routes: Object<Routes>,
     pub(super) scope: Object,
     pub(super) receive: Object,
 }
@@ -118,24 +120,34 @@ impl Request {
         protocol: This<'py, Protocol>,
         id: RequestId,
         key: u64,
-        routes: &Bound<'py, Routes>,
+        routes: &Bound<'py, ServedRoutes>,
         found: Found,
     ) -> Result<Bound<'py, Self>, ErrorSet> {
-        let source = Source::Connection { protocol: protocol.to_owned().into(), id };
-        Self::of(routes, source, key, found)
+        let (py, routes) = (protocol.py(), routes.clone().into());
+        let protocol = protocol.to_owned().into();
+        Self::of(py, Source::Connection { protocol, id, routes }, key, found)
     }
 
     #[inline]
     pub(super) fn of<'py>(
-        routes: &Bound<'py, Routes>,
+        py: Python<'py>,
         source: Source,
         key: u64,
         found: Found,
     ) -> Result<Bound<'py, Self>, ErrorSet> {
         let stage = AtomicU8::new(Stage::Called as u8);
         let (task, rest) = (AtomicU8::new(Task::Value as u8), GilCell::new(None));
-        let value = Self { source, key, routes: routes.clone().into(), found, stage, task, rest };
-        Self::class().instance(routes.py(), value)
+        let value = Self { source, key, found, stage, task, rest };
+        Self::class().instance(py, value)
+    }
+
+    /// Returns the routes of its application.
+    #[inline]
+    pub(super) fn routes(&self) -> &Routes {
+        match &self.source {
+            Source::Connection { routes, .. } => routes.get().routes(),
+            Source::Scope(scope) => scope.routes.get(),
+        }
     }
 
     /// Returns whether the request is that far, or farther.
@@ -166,7 +178,7 @@ impl Request {
         py: Python<'py>,
     ) -> Result<(This<'py, Protocol>, RequestId), ErrorSet> {
         match &self.source {
-            Source::Connection { protocol, id } => Ok((protocol.this(py), *id)),
+            Source::Connection { protocol, id, .. } => Ok((protocol.this(py), *id)),
             Source::Scope(_) => Err(new_error::<PyRuntimeError>("a request of another server").into()),
         }
     }
@@ -181,7 +193,7 @@ impl Request {
     ) -> Result<R, ErrorSet> {
         match &self.source {
             Source::Scope(scope) => Ok(look(&scope.head)),
-            Source::Connection { protocol, id } => {
+            Source::Connection { protocol, id, .. } => {
                 let protocol = protocol.this(py);
                 let look =
                     |rest: &mut Option<Box<Rest>>| match rest.as_ref().and_then(|rest| rest.head.as_ref()) {
@@ -271,10 +283,13 @@ impl ClassValue for Request {
     one_class!(Request);
 
     fn visit(&self, visit: &mut Visit) {
-        visit.object(&self.routes);
         match &self.source {
-            Source::Connection { protocol, .. } => visit.object(protocol),
+            Source::Connection { protocol, routes, .. } => {
+                visit.object(protocol);
+                visit.object(routes);
+            }
             Source::Scope(scope) => {
+                visit.object(&scope.routes);
                 visit.object(&scope.scope);
                 visit.object(&scope.receive);
             }

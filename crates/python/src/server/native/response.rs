@@ -197,6 +197,17 @@ impl Response {
 }
 
 impl Parts {
+    /// Returns a copy of the status and the fields.
+    pub(super) fn head(&self) -> Self {
+        let copy = |(name, value): &(Part, Part)| (name.clone_ref(), value.clone_ref());
+        Self {
+            status: self.status,
+            fields: self.fields.iter().map(copy).collect(),
+            content: None,
+            source: None,
+        }
+    }
+
     /// Sets the content, and its type if that is not known yet.
     fn set_content(&mut self, content: &Bound<'_, PyAny>) -> Result<(), ErrorSet> {
         let (content, kind) = content_of(content.as_borrowed())?;

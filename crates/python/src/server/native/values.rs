@@ -203,7 +203,7 @@ fn text<'py>(this: This<'py, Request>, content: &Bound<'py, PyBytes>) -> Result<
 
 fn json<'py>(this: This<'py, Request>, content: &Bound<'py, PyBytes>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = this.py();
-    let decoded = match &this.value().routes.get().json_decode {
+    let decoded = match &this.value().routes().json_decode {
         Some(decode) => call_one(decode.bind_borrowed(py), content.as_any().as_borrowed()),
         None => {
             let module = py.import(name!("vitok.http.native.content"))?;
@@ -244,7 +244,7 @@ fn xml<'py>(this: This<'py, Request>, content: &Bound<'py, PyBytes>) -> Result<B
 fn form<'py>(this: This<'py, Request>, content: &Bound<'py, PyBytes>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = this.py();
     if this.with_head(py, |head| forms::is_urlencoded(head.fields()))? {
-        return forms::form_of(py, content.as_bytes(), this.value().routes.get().form_limits.as_ref());
+        return forms::form_of(py, content.as_bytes(), this.value().routes().form_limits.as_ref());
     }
     let module = py.import(name!("vitok.http.native.forms"))?;
     Ok(module.call_method1(name!("parse_form"), (this, content, py.None()))?)

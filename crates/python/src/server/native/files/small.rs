@@ -20,7 +20,7 @@ const BYTES_AT_MOST: u64 = 64 * 1024;
 /// Returns a response with its content; `None` if a task has to send it. The source keeps its open file then.
 pub(in crate::server::native) fn answer(
     source: &FileSource,
-    parts: &Parts,
+    parts: Parts,
     request: This<'_, Request>,
 ) -> Result<Option<Parts>, ErrorSet> {
     let py = request.py();
@@ -40,8 +40,8 @@ pub(in crate::server::native) fn answer(
         source.put_back(py, opened);
         return Ok(None);
     };
-    let kept = parts.fields.iter().filter(|(name, _)| !described.replaces(name.as_ref()));
-    let mut fields: Vec<_> = kept.map(|(name, value)| (name.clone_ref(), value.clone_ref())).collect();
+    let mut fields = parts.fields;
+    fields.retain(|(name, _)| !described.replaces(name.as_ref()));
     for (name, value) in &described.fields {
         fields.push((Part::Known(name), Part::Own(bytes::kept(py, value)?)));
     }
