@@ -78,7 +78,11 @@ class Posting:
             else:
                 call.handle = self._loop.call_soon_threadsafe(Call.__call__, call)
             chance = random.random()
-            if chance < 0.25:
+            if chance < 0.1:
+                # Nobody but the loop has the handle afterwards.
+                self._cancel(call)
+                call.handle = None
+            elif chance < 0.25:
                 self._cancel(call)
             elif chance < 0.5:
                 self._shared.append(call)

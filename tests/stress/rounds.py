@@ -14,19 +14,24 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from . import connecting, leaks, living, misusing, posting, serving, timing, working
+from . import connecting, leaks, living, misusing, posting, serving, sharing, timing, working
 from .context import Context, Faults, Loops, Settings
 from .disturbing import Disturbance
 
 Scenario = Callable[[Context], None]
-_MODULES = (posting, timing, working, living, misusing, connecting, serving)
+_SCENARIOS = tuple(
+    scenario
+    for module in (posting, timing, working, living, misusing, sharing, connecting)
+    for scenario in module.SCENARIOS
+)
+# These use what only vitok has.
+_OWN_SCENARIOS = (*sharing.VITOK_SCENARIOS, *serving.SCENARIOS)
 
 
 def scenarios(loop_name: str) -> dict[str, Scenario]:
     """Return all scenarios that this kind of loop can run, by name."""
-    modules = [module for module in _MODULES if loop_name == "vitok" or module is not serving]
-    found = {scenario.__name__: scenario for module in modules for scenario in module.SCENARIOS}
-    return dict(sorted(found.items()))
+    chosen = (*_SCENARIOS, *_OWN_SCENARIOS) if loop_name == "vitok" else _SCENARIOS
+    return {scenario.__name__: scenario for scenario in sorted(chosen, key=lambda scenario: scenario.__name__)}
 
 
 class _Log(logging.Handler):
