@@ -2,42 +2,27 @@
 
 A thread of the inspected process answers on a Unix socket: one that the process listens at (`listen`), or one that
 `vitok top` listens at and has told the process to connect to (`connect`). The protocol is an empty line as a question,
-and an answer of one line in JSON. The thread reads frames of other threads while it holds the GIL; nothing is changed
-but that the loops measure time as long as someone asks.
+and an answer of one line in JSON. Nothing is changed but that the loops measure time as long as someone asks.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import dataclasses
-import itertools
 import json
 import os
 import platform
 import socket
 import stat
-import sys
 import tempfile
 import threading
 import time
 import weakref
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from . import _measuring, _metrics
+from . import _describing, _measuring
 from ._native import __version__
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import CodeType
-
-# Walking the stacks of this many tasks takes about 20 ms, during which the process does nothing else.
-_MOST_TASKS: Final = 2_000
-# The groups of tasks with equal stacks that are told, the most frequent first.
-_MOST_GROUPS: Final = 40
-_DEEPEST: Final = 24
 # Connections that wait for the thread that answers.
 _BACKLOG: Final = 8
 
@@ -133,96 +118,14 @@ def serve(asker: socket.socket) -> None:
 
 def snapshot() -> dict[str, Any]:
     """Return what there is to tell of this process."""
-    threads = {thread.ident: thread.name for thread in threading.enumerate()}
-    frames = sys._current_frames()
-    loops = [loop for loop in _measuring.loops() if not loop.is_closed()]
     return {
         "pid": os.getpid(),
         "python": platform.python_version(),
         "vitok": __version__,
         "time": time.time(),
         "monotonic": time.monotonic(),
-        "loops": [_describe(loop, threads, frames) for loop in loops],
+        "loops": _describing.described(),
     }
-
-
-def _describe(loop: Any, threads: dict[int | None, str], frames: dict[int, Any]) -> dict[str, Any]:
-    thread = loop._thread_id
-    tasks = asyncio.all_tasks(loop)
-    current = asyncio.current_task(loop) if thread is not None else None
-    stack = _thread_stack(frames.get(thread)) if thread is not None else []
-    return {
-        "loop": repr(loop),
-        "identity": id(loop),
-        "thread": threads.get(thread),
-        "metrics": dataclasses.asdict(_metrics.measure(loop, reader=_metrics.INSPECTOR)),
-        "stack": stack,
-        "tasks": _groups(tasks, current, stack),
-        "slow": [list(slow) for slow in loop._measurement.slow or ()],
-    }
-
-
-def _groups(
-    tasks: set[asyncio.Task[Any]], current: asyncio.Task[Any] | None, running: list[str]
-) -> list[dict[str, Any]]:
-    """Return the tasks by what they do: those with the same state and stack are one group, with the name of one."""
-    counts: Counter[tuple[Any, ...]] = Counter()
-    names: dict[tuple[Any, ...], str] = {}
-    group: tuple[str, str | None, str, tuple[str, ...]]
-    for task in itertools.islice(tasks, _MOST_TASKS):
-        if task is current:
-            group = ("running", None, _qualified_name(task), tuple(running))
-        else:
-            group = (*_state_of(task), _qualified_name(task), tuple(_coroutine_stack(task.get_coro())))
-        counts[group] += 1
-        names.setdefault(group, task.get_name())
-    return [
-        {"count": count, "state": state, "waits": waits, "coroutine": coroutine, "name": names[group], "stack": stack}
-        for group, count in counts.most_common(_MOST_GROUPS)
-        for state, waits, coroutine, stack in [group]
-    ]
-
-
-def _state_of(task: Any) -> tuple[str, str | None]:
-    """Return what a task that does not run waits for: the name of a task, or the class of a future."""
-    waiter = getattr(task, "_fut_waiter", None)
-    if waiter is None:
-        return "ready", None
-    if isinstance(waiter, asyncio.Task):
-        return "waiting", f"task {waiter.get_name()}"
-    return "waiting", type(waiter).__name__
-
-
-def _qualified_name(task: asyncio.Task[Any]) -> str:
-    coroutine = task.get_coro()
-    return str(getattr(coroutine, "__qualname__", type(coroutine).__name__))
-
-
-def _coroutine_stack(awaited: Any) -> Iterator[str]:
-    """Describe the frames of a coroutine that waits, the outermost first."""
-    for _ in range(_DEEPEST):
-        frame = _first_of(awaited, "cr_frame", "gi_frame", "ag_frame")
-        if frame is None:
-            return
-        yield _place(frame.f_code, frame.f_lineno)
-        awaited = _first_of(awaited, "cr_await", "gi_yieldfrom", "ag_await")
-
-
-def _first_of(awaited: Any, *names: str) -> Any:
-    return next((found for name in names if (found := getattr(awaited, name, None)) is not None), None)
-
-
-def _thread_stack(frame: Any) -> list[str]:
-    """Describe the frames of a thread, the outermost first."""
-    places: list[str] = []
-    while frame is not None and len(places) < _DEEPEST:
-        places.append(_place(frame.f_code, frame.f_lineno))
-        frame = frame.f_back
-    return places[::-1]
-
-
-def _place(code: CodeType, line: int | None) -> str:
-    return f"{code.co_qualname} ({code.co_filename}:{line})"
 
 
 def _accept(listener: socket.socket) -> None:
