@@ -179,7 +179,7 @@ impl EventLoop {
         roles: [bool; 2],
         is_direct: bool,
         timeouts: [f64; 2],
-    ) -> PyResult<(Bound<'py, PyAny>, Option<String>)> {
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         let [context, ssl_object, incoming, outgoing] = made;
         let ([is_server, is_upgrade], [handshake_timeout, shutdown_timeout]) = (roles, timeouts);
         let parts = tls::Parts {

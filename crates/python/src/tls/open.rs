@@ -5,8 +5,10 @@ use stream::WriteQueue;
 
 use super::engine::engine_for;
 use super::state::{Inner, Objects, Tls};
+use crate::ffi::constants::none;
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::ClassValue as _;
+use crate::ffi::make;
 use crate::ffi::object::Object;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
@@ -28,11 +30,11 @@ pub(crate) struct Parts<'py> {
 }
 
 /// Creates a transport without a connection, which `connection_made` gives it. Returns why the wanted engine could not be
-/// had, if it could not.
+/// had as well, or None.
 pub(crate) fn open<'py>(
     owner: &Bound<'py, EventLoop>,
     parts: Parts<'py>,
-) -> Result<(Bound<'py, Tls>, Option<String>), ErrorSet> {
+) -> Result<(Bound<'py, Tls>, Bound<'py, PyAny>), ErrorSet> {
     let read_mode = read_mode_of(owner, &parts.protocol)?;
     let (engine, obstacle) = engine_for(&parts.ssl_object, &parts.context, parts.bios, parts.is_direct)?;
     let inner = Inner {
@@ -60,5 +62,10 @@ pub(crate) fn open<'py>(
         shutdown_timeout: parts.shutdown_timeout,
         inner: GilCell::new(inner),
     };
-    Ok((Tls::class().instance(owner.py(), value)?, obstacle))
+    let opened = Tls::class().instance(owner.py(), value)?;
+    let obstacle = match obstacle {
+        Some(text) => make::text(owner.py(), &text)?.into_any(),
+        None => none(owner.py()),
+    };
+    Ok((opened, obstacle))
 }

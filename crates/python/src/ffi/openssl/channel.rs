@@ -1,8 +1,8 @@
 //! The BIO of a connection: OpenSSL reads ciphertext from a slice of the caller's, which is lent for one call, and
 //! appends what it has encrypted to a buffer. A connection that does nothing has neither.
 //!
-//! OpenSSL may call these functions without the GIL, in the handshake, and from any thread that a program lets use the
-//! `ssl.SSLObject`; so the two ends meet in a mutex.
+//! OpenSSL may call these functions in a detached thread, in the handshake, and from any thread that a program lets use
+//! the `ssl.SSLObject`; so the two ends meet in a mutex. Nobody waits for anything else while holding it.
 
 use std::ffi::{c_char, c_int, c_long, c_void};
 use std::mem::ManuallyDrop;

@@ -121,7 +121,7 @@ pub(super) fn find_functions(py: Python<'_>) -> PyResult<Result<&'static Functio
     Ok(found.unwrap_or(Err("they were not looked for")))
 }
 
-/// Returns the functions that were found before, without the GIL.
+/// Returns the functions that were found before; the thread need not be attached.
 pub(super) fn functions() -> Option<&'static Functions> {
     FUNCTIONS.get()?.as_ref().ok()
 }

@@ -3,6 +3,10 @@
 //! The pointer is the second field after the header of the object, behind the socket that an object over BIOs has not.
 //! Two things prove it: OpenSSL's first extra data of the connection is the object itself, as CPython sets it for its
 //! callbacks, and its context is the one that the object was made from.
+//!
+//! Without the GIL the object's methods lock the object (a critical section), and so do the raw calls. A method that may
+//! wait (`read`, `write`, `do_handshake`, `shutdown`) lets go of that lock, as it lets go of the GIL, and two of those at
+//! once are no more allowed here than in CPython, where they too would call OpenSSL at the same time for one connection.
 
 use std::ffi::{c_int, c_void};
 use std::ptr::NonNull;
@@ -10,6 +14,7 @@ use std::ptr::NonNull;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::critical_section::with_critical_section;
 
 use super::channel::{Channel, make_bio};
 use super::library::{Functions, Ssl, find_functions};
@@ -69,10 +74,6 @@ impl Session {
     /// Returns the reason for which no connection of this process can be used in this way.
     pub(crate) fn obstacle(py: Python<'_>) -> PyResult<Option<String>> {
         let version = py.version_info();
-        if cfg!(Py_GIL_DISABLED) {
-            // The object has a lock that the raw calls would not take.
-            return Ok(Some("the interpreter has no GIL".to_owned()));
-        }
         let is_known = (version.major, version.minor) <= NEWEST && cfg!(not(any(PyPy, GraalPy)));
         if !is_known {
             let text = format!("the objects of Python {}.{} are not known", version.major, version.minor);
@@ -110,17 +111,21 @@ impl Session {
         let Some(ssl) = NonNull::new(ssl).filter(|ssl| ssl.as_ptr().addr() % align_of::<usize>() == 0) else {
             return Ok(Err("the object has no connection where it was expected".to_owned()));
         };
-        // SAFETY: in the versions that `obstacle` lets pass the field is the connection.
-        let owner = unsafe { (functions.extra_data)(ssl.as_ptr(), 0) };
-        // SAFETY: as above.
-        let context = unsafe { (functions.context_of)(ssl.as_ptr()) };
+        let (owner, context) = with_critical_section(object, || {
+            // SAFETY: in the versions that `obstacle` lets pass the field is the connection.
+            let owner = unsafe { (functions.extra_data)(ssl.as_ptr(), 0) };
+            // SAFETY: as above.
+            (owner, unsafe { (functions.context_of)(ssl.as_ptr()) })
+        });
         if owner != object.as_ptr().cast() || context != expected {
             return Ok(Err("the connection does not belong to the object".to_owned()));
         }
         let Some((bio, channel)) = make_bio(functions) else { return Err(no_memory()) };
-        // SAFETY: a connection of this library, and a new BIO that is given to it for both directions. It releases
-        // the BIOs that it had.
-        unsafe { (functions.set_bio)(ssl.as_ptr(), bio.as_ptr(), bio.as_ptr()) };
+        with_critical_section(object, || {
+            // SAFETY: a connection of this library, and a new BIO that is given to it for both directions. It releases
+            // the BIOs that it had.
+            unsafe { (functions.set_bio)(ssl.as_ptr(), bio.as_ptr(), bio.as_ptr()) };
+        });
         Ok(Ok(Self { object: object.clone().into(), ssl, channel, functions, is_reporting: false }))
     }
 
@@ -163,13 +168,13 @@ impl Session {
         let loan = self.channel().lend(input);
         let (rest, mut count) = (room.rest(), 0);
         functions.forget_errors();
-        // SAFETY: a live connection, and room for so many bytes.
-        let status = unsafe {
-            (functions.read)(self.ssl.as_ptr(), rest.as_mut_ptr().cast(), rest.len(), &raw mut count)
-        };
+        let status = self.call(py, |ssl| {
+            // SAFETY: a live connection, and room for so many bytes.
+            unsafe { (functions.read)(ssl, rest.as_mut_ptr().cast(), rest.len(), &raw mut count) }
+        });
         let left = loan.end().len();
         *input = &input[input.len() - left..];
-        if status == 1 {
+        if status.is_ok() {
             // SAFETY: OpenSSL has written so many bytes.
             unsafe { room.advance(count) };
         }
@@ -182,10 +187,21 @@ impl Session {
         let functions = self.functions;
         let mut count = 0;
         functions.forget_errors();
-        // SAFETY: a live connection, and so many bytes.
-        let status =
-            unsafe { (functions.write)(self.ssl.as_ptr(), data.as_ptr().cast(), data.len(), &raw mut count) };
+        let status = self.call(py, |ssl| {
+            // SAFETY: a live connection, and so many bytes.
+            unsafe { (functions.write)(ssl, data.as_ptr().cast(), data.len(), &raw mut count) }
+        });
         self.outcome(py, status, count)
+    }
+
+    /// Makes a raw call that returns 1 on success. Otherwise the result is OpenSSL's reason.
+    #[inline(always)]
+    fn call(&self, py: Python<'_>, call: impl FnOnce(*mut Ssl) -> c_int) -> Result<(), c_int> {
+        with_critical_section(self.object.bind(py), || match call(self.ssl.as_ptr()) {
+            1 => Ok(()),
+            // SAFETY: a live connection, right after the call that failed.
+            status => Err(unsafe { (self.functions.error_of)(self.ssl.as_ptr(), status) }),
+        })
     }
 
     /// Returns whether memory for what was encrypted was refused since the last call.
@@ -200,12 +216,20 @@ impl Session {
     }
 
     #[inline]
-    fn outcome(&self, py: Python<'_>, status: c_int, count: usize) -> Result<Outcome, ErrorSet> {
+    fn outcome(
+        &self,
+        py: Python<'_>,
+        status: Result<(), c_int>,
+        count: usize,
+    ) -> Result<Outcome, ErrorSet> {
         // A callback of the context may have raised: from 3.15 on that is left to whoever made the call.
         if PyErr::occurred(py) {
             return Err(ErrorSet::by_interpreter());
         }
-        let outcome = if status == 1 { Outcome::Moved(count) } else { self.failure(py, status)? };
+        let outcome = match status {
+            Ok(()) => Outcome::Moved(count),
+            Err(reason) => self.failure(py, reason)?,
+        };
         if self.is_reporting {
             self.raise_kept(py)?;
         }
@@ -221,9 +245,8 @@ impl Session {
     }
 
     #[cold]
-    fn failure(&self, py: Python<'_>, status: c_int) -> Result<Outcome, ErrorSet> {
-        // SAFETY: a live connection, right after the call that failed.
-        match unsafe { (self.functions.error_of)(self.ssl.as_ptr(), status) } {
+    fn failure(&self, py: Python<'_>, reason: c_int) -> Result<Outcome, ErrorSet> {
+        match reason {
             WANT_READ | WANT_WRITE => Ok(Outcome::Want),
             ZERO_RETURN => Ok(Outcome::Closed),
             _ if self.was_refused() => Err(no_memory().into()),
