@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::critical_section::with_critical_section;
 
 use crate::ffi::room::Room;
 use crate::ffi::this::Borrowed;
@@ -43,7 +44,9 @@ impl<'py> View<'py> {
         self.raw.len.unsigned_abs()
     }
 
-    /// Returns the current bytes. No Python code may run while the slice is in use.
+    /// Returns the current bytes. No Python code of this thread may run while the slice is in use. Another thread may
+    /// write to the memory meanwhile, which asyncio allows as little: then the bytes that are sent are a mixture, since
+    /// they are only handed to the kernel or copied, and nothing is concluded from them.
     pub(crate) fn bytes(&self) -> &[u8] {
         if self.len() == 0 {
             return &[];
@@ -105,12 +108,17 @@ impl Inbound {
     }
 }
 
-/// Appends received bytes to a bytearray, in place.
+/// Appends received bytes to a bytearray, in place. Without the GIL the array is locked meanwhile: another thread that
+/// uses the reader, which is not allowed, finds the bytes whole or not at all.
 pub(crate) fn extend(array: &Bound<'_, pyo3::types::PyByteArray>, content: &[u8]) -> PyResult<()> {
-    let before = array.len();
-    array.resize(before + content.len())?;
-    // SAFETY: the memory after the old end is ours to fill, and no Python code runs meanwhile.
-    let room = unsafe { array.as_bytes_mut() };
-    room[before..].copy_from_slice(content);
-    Ok(())
+    with_critical_section(array, || {
+        let before = array.len();
+        array.resize(before + content.len())?;
+        // SAFETY: the memory after the old end is ours to fill. No Python code runs meanwhile, and nothing waits, so the
+        // section is not left between the two steps.
+        let room = unsafe { array.as_bytes_mut() };
+        let Some(end) = room.get_mut(before..) else { return Ok(()) };
+        end.copy_from_slice(content);
+        Ok(())
+    })
 }

@@ -14,7 +14,9 @@ const SLOW_SECONDS: f64 = 0.1;
 /// `vitok top`.
 const READERS: usize = 2;
 
-/// A number that only grows. Every addition happens with the GIL held; without a GIL, one in a thousand may be lost.
+/// A number that only grows. Every addition happens in the loop's thread, or with the GIL held. Without a GIL one that
+/// another thread makes, by writing to a transport of the loop, may be lost: an atomic addition would cost each read and
+/// each turn more than the number is worth.
 pub(crate) struct Count(AtomicU64);
 
 impl Count {

@@ -208,8 +208,8 @@ fn note_harmless(listener: &Bound<'_, Listener>, parts: &Parts, failures: usize)
     }
 }
 
-/// Accepts the next connection. If another process has made the listener blocking, and may be faster, the GIL is
-/// released.
+/// Accepts the next connection. If another process has made the listener blocking, and may be faster, the thread
+/// detaches.
 fn accept(py: Python<'_>, descriptor: RawFd) -> io::Result<(OwnedFd, Address)> {
     match socket::accept(descriptor) {
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {
@@ -269,7 +269,9 @@ impl Listener {
             .registry
             .with(py, |registry| registry.ask(SourceKind::Listener, token, interest, listener.into()));
         drop(held);
-        told.map_err(|error| os_error(&error))
+        told.map_err(|error| os_error(&error))?;
+        // A server that another thread starts: the loop may be asleep without it.
+        state.wake_if_elsewhere()
     }
 
     fn stop(&self, py: Python<'_>) {

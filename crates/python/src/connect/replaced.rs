@@ -88,7 +88,10 @@ fn is_changed<const N: usize>(
             return Ok(true);
         }
     }
-    unchanged.store(class_version(class), Ordering::Relaxed);
+    // Another thread may have changed the class during the look-up; then the next call looks again.
+    if version != 0 && version == class_version(class) {
+        unchanged.store(version, Ordering::Relaxed);
+    }
     Ok(false)
 }
 

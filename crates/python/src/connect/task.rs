@@ -100,6 +100,7 @@ impl Coroutine for ConnectTask {
     fn step(task: This<'_, Self>, sends_none: bool) -> Result<Step<'_>, ErrorSet> {
         let py = task.py();
         match task.replace(py, Stage::Running) {
+            // For the length of this call another thread finds it executing, as with a coroutine of `async def`.
             stage @ Stage::Created(_) if !sends_none => {
                 drop(task.replace(py, stage));
                 Err(new_error::<PyTypeError>("can't send non-None value to a just-started coroutine").into())
@@ -121,13 +122,15 @@ impl Coroutine for ConnectTask {
 
     fn abandon(task: This<'_, Self>) -> bool {
         let py = task.py();
-        match task.replace(py, Stage::Finished) {
-            Stage::Finished => false,
-            Stage::Running => {
-                drop(task.replace(py, Stage::Running));
-                true
-            }
-            stage => {
+        // A step that is running goes on, and ends the coroutine itself.
+        let taken = task.stage.with(py, |place| match place {
+            Stage::Running => None,
+            _ => Some(std::mem::replace(place, Stage::Finished)),
+        });
+        match taken {
+            None => true,
+            Some(Stage::Finished) => false,
+            Some(stage) => {
                 if let Err(raised) = give_up(py, stage) {
                     raised.take(py).write_unraisable(py, Some(&task.object()));
                 }

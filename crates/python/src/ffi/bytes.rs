@@ -21,7 +21,8 @@ unsafe extern "C" {
 }
 
 /// Bytes that never change, inside an exact `bytes` object or an exact `str` (its UTF-8), and a strong reference to that.
-/// It is dropped by attached threads only, which runs no user code, so it may be dropped anywhere.
+/// It is dropped by attached threads only, which runs no user code, so it may be dropped anywhere. Any thread may drop
+/// it: without the GIL a count that another thread owns is changed by an atomic operation.
 pub(crate) struct Bytes {
     object: NonNull<ffi::PyObject>,
     start: NonNull<u8>,

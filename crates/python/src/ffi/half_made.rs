@@ -26,7 +26,8 @@ static DEALLOCATE: OnceLock<ffi::destructor> = OnceLock::new();
 /// Makes half-made objects of a class be freed without a value. It is called before another class inherits from it.
 pub(crate) fn guard<T: Marked>(py: Python<'_>) {
     let class = T::type_object(py).as_type_ptr();
-    // SAFETY: a live type; the GIL is held.
+    // SAFETY: a live type. The module does this while it is imported, before there is an object or a subclass, and the
+    // lock of the import keeps other threads away from the class until then.
     let slot = unsafe { &mut (*class).tp_dealloc };
     if let Some(original) = *slot {
         DEALLOCATE.get_or_init(|| original);

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::offset_of;
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -52,10 +53,11 @@ impl Visit {
 
 /// The fields of an object between its header and its value. Each is null or owns a reference.
 pub(crate) trait Head: Sized + 'static {
-    const EMPTY: Self;
-
     /// The size of the largest object of a base for which there is room.
     const BASE_SIZE: usize = size_of::<ffi::PyObject>();
+
+    /// The head of a new object.
+    fn empty() -> Self;
 
     /// The fields that the interpreter uses itself, for a head at this offset.
     fn members(offset: usize) -> Vec<ffi::PyMemberDef>;
@@ -69,16 +71,20 @@ pub(crate) trait Head: Sized + 'static {
 
     fn visit(&self, visit: &mut Visit);
 
-    /// Releases the references of the head.
+    /// Releases the references of the head of an object that is freed.
     fn release(&mut self);
+
+    /// Releases them for the collector. Other threads may look at the object: finalizers of the same garbage may have
+    /// handed it to one.
+    fn clear(&self);
 }
 
 /// An empty head.
 pub(crate) struct Plain;
 
-/// Weak references to the object.
+/// Weak references to the object. The list belongs to the interpreter, which changes it in any thread.
 pub(crate) struct Weak {
-    references: *mut ffi::PyObject,
+    references: AtomicPtr<ffi::PyObject>,
 }
 
 /// The slots of `asyncio.transports._FlowControlMixin`, the largest of asyncio's classes that a class here inherits
@@ -89,13 +95,17 @@ const BASE_SLOTS: usize = 5;
 #[repr(C)]
 pub(crate) struct Subclass {
     /// The slots of asyncio's class; properties of the classes here hide them, so they stay null.
-    slots: [*mut ffi::PyObject; BASE_SLOTS],
-    dict: *mut ffi::PyObject,
+    slots: [AtomicPtr<ffi::PyObject>; BASE_SLOTS],
+    /// The interpreter makes it in whichever thread first asks for it.
+    dict: AtomicPtr<ffi::PyObject>,
     weak: Weak,
 }
 
 impl Head for Plain {
-    const EMPTY: Self = Self;
+    #[inline(always)]
+    fn empty() -> Self {
+        Self
+    }
 
     fn members(_offset: usize) -> Vec<ffi::PyMemberDef> {
         Vec::new()
@@ -110,10 +120,15 @@ impl Head for Plain {
 
     #[inline(always)]
     fn release(&mut self) {}
+
+    fn clear(&self) {}
 }
 
 impl Head for Weak {
-    const EMPTY: Self = Self { references: null_mut() };
+    #[inline(always)]
+    fn empty() -> Self {
+        Self { references: AtomicPtr::new(null_mut()) }
+    }
 
     fn members(offset: usize) -> Vec<ffi::PyMemberDef> {
         vec![member(c"__weaklistoffset__", offset)]
@@ -121,19 +136,26 @@ impl Head for Weak {
 
     #[inline(always)]
     fn is_referred_to(&self) -> bool {
-        !self.references.is_null()
+        // What another thread has done with the last weak reference comes before the end of this object.
+        !self.references.load(Ordering::Acquire).is_null()
     }
 
-    /// The list of weak references belongs to the interpreter.
+    /// The list of weak references is not shown.
     fn visit(&self, _visit: &mut Visit) {}
 
     #[inline(always)]
     fn release(&mut self) {}
+
+    fn clear(&self) {}
 }
 
 impl Head for Subclass {
-    const EMPTY: Self = Self { slots: [null_mut(); BASE_SLOTS], dict: null_mut(), weak: Weak::EMPTY };
     const BASE_SIZE: usize = size_of::<ffi::PyObject>() + offset_of!(Self, dict);
+
+    fn empty() -> Self {
+        let slots = [const { AtomicPtr::new(null_mut()) }; BASE_SLOTS];
+        Self { slots, dict: AtomicPtr::new(null_mut()), weak: Weak::empty() }
+    }
 
     fn members(offset: usize) -> Vec<ffi::PyMemberDef> {
         vec![
@@ -158,15 +180,22 @@ impl Head for Subclass {
     }
 
     fn visit(&self, visit: &mut Visit) {
-        visit.raw(self.dict);
-        self.slots.into_iter().for_each(|slot| visit.raw(slot));
+        visit.raw(self.dict.load(Ordering::Relaxed));
+        self.slots.iter().for_each(|slot| visit.raw(slot.load(Ordering::Relaxed)));
     }
 
     fn release(&mut self) {
-        let dict = std::mem::replace(&mut self.dict, null_mut());
-        let slots = std::mem::replace(&mut self.slots, [null_mut(); BASE_SLOTS]);
-        for owned in slots.into_iter().chain([dict]) {
+        for place in self.slots.iter_mut().chain([&mut self.dict]) {
+            let owned = std::mem::replace(place.get_mut(), null_mut());
             // SAFETY: the field owned one reference, or was null.
+            unsafe { ffi::Py_XDECREF(owned) };
+        }
+    }
+
+    fn clear(&self) {
+        for place in self.slots.iter().chain([&self.dict]) {
+            let owned = place.swap(null_mut(), Ordering::AcqRel);
+            // SAFETY: the field owned one reference, or was null, and nobody else has taken it out.
             unsafe { ffi::Py_XDECREF(owned) };
         }
     }

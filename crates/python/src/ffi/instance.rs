@@ -137,7 +137,7 @@ impl<T: ClassValue> Instance<T> {
         // SAFETY: the caller's duty.
         let head = unsafe { &raw mut (*object.as_ptr()).head };
         // SAFETY: as above.
-        unsafe { head.write(T::Head::EMPTY) };
+        unsafe { head.write(T::Head::empty()) };
     }
 }
 
@@ -272,8 +272,8 @@ pub(super) unsafe extern "C" fn clear<T: ClassValue>(object: *mut ffi::PyObject)
         let instance = object.cast::<Instance<T>>();
         // SAFETY: the collector passes a live object of ours.
         unsafe { &(*instance).value }.clear(py);
-        // SAFETY: as above; no other borrow of the head is alive.
-        unsafe { &mut (*instance).head }.release();
+        // SAFETY: as above.
+        unsafe { &(*instance).head }.clear();
         Ok(0)
     })
 }

@@ -1,13 +1,15 @@
 //! Access to functions of the interpreter that PyO3 does not wrap: the current interpreter, threads, signals, plain
 //! attribute assignment.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use pyo3::exceptions::{PyImportError, PyRuntimeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::error::new_error;
-use super::trampoline::{ErrorSet, owned};
+use super::trampoline::ErrorSet;
 
 /// Returns the identity of the calling thread, as `threading.get_ident()` does. It is never 0 for a thread that runs
 /// Python.
@@ -72,8 +74,11 @@ pub(crate) fn set_attribute(
 /// as before the first look-up of an attribute.
 #[inline(always)]
 pub(crate) fn class_version(class: &Bound<'_, PyType>) -> u32 {
-    // SAFETY: a live class, changed only with the GIL held.
-    unsafe { (*class.as_type_ptr()).tp_version_tag }
+    // SAFETY: a field of a live class.
+    let version = unsafe { &raw mut (*class.as_type_ptr()).tp_version_tag };
+    // SAFETY: an aligned number that lives as long as the class. Without the GIL the interpreter writes it by atomic
+    // stores, and nobody writes it while this thread has the GIL.
+    unsafe { AtomicU32::from_ptr(version) }.load(Ordering::Relaxed)
 }
 
 /// Converts a number of seconds as `float()` does.
@@ -85,26 +90,4 @@ pub(crate) fn to_seconds(number: Borrowed<'_, '_, PyAny>) -> Result<f64, ErrorSe
         return Err(ErrorSet::by_interpreter());
     }
     Ok(value)
-}
-
-/// Returns a weak reference to an object, without a callback.
-pub(crate) fn weak_reference<'py>(object: Borrowed<'_, 'py, PyAny>) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    // SAFETY: a live object.
-    let made = unsafe { ffi::PyWeakref_NewRef(object.as_ptr(), std::ptr::null_mut()) };
-    // SAFETY: a new reference, or null.
-    unsafe { owned(object.py(), made) }
-}
-
-/// Returns whether a weak reference, made by [`weak_reference`], refers to this object, which is alive.
-#[inline(always)]
-pub(crate) fn refers_to(reference: &Py<PyAny>, object: Borrowed<'_, '_, PyAny>) -> bool {
-    let mut target = std::ptr::null_mut();
-    // SAFETY: a live weak reference, and a place for its target.
-    if unsafe { ffi::compat::PyWeakref_GetRef(reference.as_ptr(), &raw mut target) } != 1 {
-        return false;
-    }
-    // SAFETY: the reference that the call returned. The object stays alive: with the GIL held no other code can release
-    // it.
-    unsafe { ffi::Py_DECREF(target) };
-    target == object.as_ptr()
 }

@@ -7,6 +7,7 @@ use std::ptr::null_mut;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::PyDict;
 
 use super::interned::Name;
@@ -20,17 +21,21 @@ pub(crate) fn items<'py, const COUNT: usize>(
 ) -> Option<[Option<Bound<'py, PyAny>>; COUNT]> {
     let names = names.map(|name| name.as_ptr());
     let mut found = [const { None }; COUNT];
-    let (mut place, mut key, mut value) = (0, null_mut(), null_mut());
-    // Counted, so that no further step has to find that there is nothing left.
-    for _ in 0..dict.len() {
-        // SAFETY: a live dict, which does not change meanwhile: no code of Python's runs.
-        if unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut place, &raw mut key, &raw mut value) } == 0 {
-            break;
+    // Without the GIL other threads can't change the dict meanwhile: nothing in here waits, so the section is not left.
+    with_critical_section(&dict, || {
+        let (mut place, mut key, mut value) = (0, null_mut(), null_mut());
+        // Counted, so that no further step has to find that there is nothing left.
+        for _ in 0..dict.len() {
+            // SAFETY: a live dict, which does not change meanwhile: no code of Python's runs.
+            if unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut place, &raw mut key, &raw mut value) } == 0 {
+                break;
+            }
+            let index = names.iter().position(|name| *name == key)?;
+            // SAFETY: a live object, which the dict holds; the result takes a reference of its own.
+            found[index] = Some(unsafe { Bound::from_borrowed_ptr(dict.py(), value) });
         }
-        let index = names.iter().position(|name| *name == key)?;
-        // SAFETY: a live object, which the dict holds; the result takes a reference of its own.
-        found[index] = Some(unsafe { Bound::from_borrowed_ptr(dict.py(), value) });
-    }
+        Some(())
+    })?;
     Some(found)
 }
 

@@ -9,6 +9,7 @@ use std::process::abort;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::reference_count::is_only_reference;
 use super::room::Room;
 use super::this::Borrowed;
 use super::trampoline::{ErrorSet, owned};
@@ -74,9 +75,9 @@ struct Release<'a, 'py>(&'a Bound<'py, PyAny>);
 impl Drop for Release<'_, '_> {
     fn drop(&mut self) {
         let py = self.0.py();
-        // Whoever uses the memory has a reference to the view.
-        // SAFETY: a live object.
-        if cfg!(not(Py_GIL_DISABLED)) && unsafe { ffi::Py_REFCNT(self.0.as_ptr()) } == 1 {
+        // Whoever uses the memory has a reference to the view, which no thread can get from nothing: only the collector's
+        // list of objects has it, and who asks that for it takes a reference.
+        if is_only_reference(self.0.as_borrowed()) {
             return;
         }
         let pending = PyErr::take(py);

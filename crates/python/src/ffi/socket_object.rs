@@ -4,6 +4,12 @@
 //! and the number is another file by now, that file is neither read nor written. A call of `fileno()` would cost as
 //! much as the rest of a write and may run user code; CPython keeps the number in the first field of the object.
 //!
+//! With the GIL no other thread can close the socket between the read and the system call. Without it one that calls
+//! `close()` on a socket that the loop uses, which asyncio forbids, may do so in those few instructions. asyncio has the
+//! same gap, and has it with the GIL as well: `socket.recv` and its kin give the GIL up and then read the number
+//! (`sock_recv_impl` in CPython's socketmodule.c), and `close()` takes no lock that a caller could hold. Descriptors that
+//! a transport owns itself have no such gap: only the thread that reads from them closes them.
+//!
 //! The class is found once, at import, by its base and not by the name `socket.socket`, which tests and libraries
 //! replace. Subclasses are refused, since their methods may do more than the system calls. Two objects of the running
 //! interpreter, one without a descriptor and one with, confirm the offset of the field. If it is elsewhere, nothing is
@@ -143,6 +149,6 @@ fn find(py: Python<'_>) -> PyResult<Option<SocketClass>> {
 /// The object is alive, and of a class whose objects are at least as large as [`Layout`].
 #[inline(always)]
 unsafe fn first_field(object: *mut ffi::PyObject) -> RawFd {
-    // SAFETY: the caller's promise. The interpreter writes the field with the GIL held.
+    // SAFETY: the caller's promise. The interpreter writes the field with the GIL held, and by atomic stores without one.
     unsafe { &(*object.cast::<Layout>()).descriptor }.load(Ordering::Relaxed)
 }

@@ -13,6 +13,8 @@ use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 use pyo3::{PyClass, PyTypeCheck};
 
+use super::reference_count::is_only_reference;
+
 /// A reference to any object, borrowed for `'py`: an argument on the caller's stack, a field of a live object.
 pub(crate) type Borrowed<'py> = pyo3::Borrowed<'py, 'py, PyAny>;
 
@@ -108,11 +110,10 @@ impl<'py, T> This<'py, T> {
         self.0.py()
     }
 
-    /// Returns whether there is a further reference to the object than the one that keeps it.
+    /// Returns whether there is, or may be, a further reference to the object than the one that keeps it.
     #[inline(always)]
     pub(crate) fn is_shared(self) -> bool {
-        // SAFETY: a live object.
-        unsafe { ffi::Py_REFCNT(self.0.as_ptr()) > 1 }
+        !is_only_reference(self.0)
     }
 
     /// Returns one more reference to the object.

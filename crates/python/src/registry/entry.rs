@@ -6,6 +6,7 @@ use reactor::{Interest, Readiness};
 
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::object::Object;
+use crate::ffi::weak_reference::WeakReference;
 
 /// The direction of a callback or an operation: `selectors.EVENT_READ` or `selectors.EVENT_WRITE`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,8 +100,7 @@ pub(crate) struct Callbacks {
 pub(crate) struct Waits {
     pub(crate) operations: ByDirection<Object>,
     pub(super) armed: Interest,
-    /// A weak reference to the socket object.
-    pub(super) socket: Object,
+    pub(super) socket: WeakReference,
     /// Whether the descriptor is known to have no transport and no callbacks.
     pub(super) is_checked: bool,
     /// Whether the last read returned all bytes, so that the next one would block.
@@ -108,7 +108,7 @@ pub(crate) struct Waits {
 }
 
 impl Waits {
-    pub(super) const fn new(socket: Object) -> Self {
+    pub(super) const fn new(socket: WeakReference) -> Self {
         Self {
             operations: ByDirection::NONE,
             armed: Interest::NONE,
@@ -282,7 +282,7 @@ impl Evicted {
         self.take_direction(&mut entry, Direction::Read);
         self.take_direction(&mut entry, Direction::Write);
         self.rest.extend(entry.callbacks.object.take());
-        self.rest.extend(entry.waits.map(|waits| waits.socket));
+        self.rest.extend(entry.waits.map(|waits| waits.socket.into_object()));
         self.rest.extend(entry.source.into_iter().chain(entry.pipe_writer).map(|source| source.object));
     }
 

@@ -25,7 +25,6 @@ use reactor::{Interest, Modified, Token};
 
 use super::Registry;
 use super::entry::{Direction, Entry, Evicted};
-use crate::ffi::interpreter::refers_to;
 use crate::ffi::this::Borrowed;
 
 /// The party that asks for a change. It decides what happens to the entry if another file has the number.
@@ -162,7 +161,7 @@ impl Registry {
     pub(crate) fn known_socket(&self, descriptor: RawFd, socket: Borrowed<'_>) -> Option<KnownSocket> {
         let token = self.table.token_of(descriptor)?;
         let waits = self.table.get(token)?.waits.as_deref()?;
-        if !waits.is_checked || !refers_to(&waits.socket, socket) {
+        if !waits.is_checked || !waits.socket.refers_to(socket) {
             return None;
         }
         let is_watched = waits.armed.contains(Direction::Read.interest());

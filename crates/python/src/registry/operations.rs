@@ -14,6 +14,7 @@ use super::entry::{Direction, Evicted, Waits};
 use super::identity::{Asker, KnownSocket};
 use crate::ffi::object::Object;
 use crate::ffi::this::Borrowed;
+use crate::ffi::weak_reference::WeakReference;
 
 impl Registry {
     fn waits_of(&mut self, token: Token) -> Option<&mut Waits> {
@@ -53,19 +54,20 @@ impl Registry {
         descriptor: RawFd,
         direction: Direction,
         operation: Object,
-        (socket, reference): (Borrowed<'_>, Object),
+        (socket, reference): (Borrowed<'_>, WeakReference),
         evicted: &mut Evicted,
     ) -> io::Result<()> {
         let token = self.token_of_unknown(descriptor, socket, evicted);
         let Some(entry) = self.table.get_mut(token) else {
-            evicted.rest.extend([operation, reference]);
+            evicted.rest.extend([operation, reference.into_object()]);
             return Err(io::Error::from_raw_os_error(libc::EBADF));
         };
         evicted.take_direction(entry, direction);
         evicted.take_unused_object(entry);
         let mut waits = match entry.waits.take() {
             Some(mut waits) => {
-                evicted.rest.push(std::mem::replace(&mut waits.socket, reference));
+                let before = std::mem::replace(&mut waits.socket, reference);
+                evicted.rest.push(before.into_object());
                 waits
             }
             None => Box::new(Waits::new(reference)),

@@ -19,6 +19,8 @@ struct PreviousOwner {
     file: (u64, u64),
 }
 
+/// The lock is held for a few instructions and writes that can't block, in attached threads: a fork, which waits until the
+/// other threads have stopped, never meets it locked.
 struct Owners {
     /// In the order in which a loop replaced them.
     previous: Vec<PreviousOwner>,

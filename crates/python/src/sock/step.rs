@@ -15,7 +15,7 @@ use crate::error::os_error;
 use crate::ffi::call::call_method;
 use crate::ffi::coroutine::{Coroutine, Step};
 use crate::ffi::error::new_error;
-use crate::ffi::interpreter::weak_reference;
+use crate::ffi::weak_reference::WeakReference;
 use crate::ffi::make;
 use crate::ffi::socket_object::SocketObject;
 use crate::ffi::this::This;
@@ -179,7 +179,7 @@ fn register(
                 name!("_ensure_fd_no_transport"),
                 (make::integer(py, i64::from(descriptor))?,),
             )?;
-            let socket = (socket_object, weak_reference(socket_object)?.into());
+            let socket = (socket_object, WeakReference::to(socket_object)?);
             refuse_another()?;
             let object = operation.object().to_owned().into();
             state

@@ -42,9 +42,9 @@ impl ConnectionCount {
 
     /// Count one less, if there are any, and return how many are left.
     fn remove(&self) -> usize {
-        let left = self.open().saturating_sub(1);
-        self.open.store(left, Ordering::Relaxed);
-        left
+        let less = |open: usize| Some(open.saturating_sub(1));
+        let before = self.open.fetch_update(Ordering::AcqRel, Ordering::Relaxed, less).unwrap_or_else(|open| open);
+        before.saturating_sub(1)
     }
 }
 
