@@ -13,7 +13,7 @@ use crate::ffi::socket_object::SocketObject;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::transport::{
-    definition, force_close_method, held, method, number, reading_getters, reading_methods, writing_getters,
+    checked, definition, force_close_method, held, method, number, reading_getters, reading_methods, writing_getters,
     writing_methods,
 };
 
@@ -72,6 +72,7 @@ fn extra(endpoint: This<'_, Endpoint>) -> PyResult<Bound<'_, PyAny>> {
 #[inline]
 fn send_to<'py>(call: &Call<'py, Endpoint>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let endpoint = call.this();
+    checked(endpoint)?;
     match call.positional() {
         [data, address] if !call.has_keywords() => write::send_to(endpoint, *data, Some(*address))?,
         [data] if !call.has_keywords() => write::send_to(endpoint, *data, None)?,

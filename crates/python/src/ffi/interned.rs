@@ -5,7 +5,7 @@
 pub(crate) use super::interned_name::Name;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 339] = [
+pub(super) const TEXTS: [&str; 341] = [
     "1.0",
     "1.1",
     "2",

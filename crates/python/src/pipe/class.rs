@@ -13,7 +13,7 @@ use crate::ffi::object::Object;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::transport::{
-    close, definition, held, method, number, reading_getters, reading_methods, writing_getters,
+    checked, close, definition, held, method, number, reading_getters, reading_methods, writing_getters,
     writing_methods,
 };
 
@@ -44,7 +44,7 @@ pub(crate) fn make_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ),
         method(
             "write_eof",
-            no_arguments(|pipe| close(pipe).map(|()| none(pipe.py()))),
+            no_arguments(|pipe| checked(pipe).and_then(|()| close(pipe)).map(|()| none(pipe.py()))),
             "($self)",
             "Write buffered bytes, then close: a pipe has one direction.",
         ),
@@ -77,6 +77,7 @@ fn assign_file(pipe: This<'_, Pipe>, file: Option<Bound<'_, PyAny>>) -> PyResult
 }
 
 fn write_one<'py>(call: &Call<'py, Pipe>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    checked(call.this())?;
     write::write(call.this(), one(call, "write", "data")?)?;
     Ok(none(call.py))
 }

@@ -32,7 +32,7 @@ fn give_back_flag(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
         return Ok(());
     }
     let descriptor = open_descriptor(pipe)?;
-    if set_blocking(descriptor, true).is_err() {
+    if set_blocking(descriptor.raw(), true).is_err() {
         // The file was closed meanwhile, so that there is nothing to give back.
         pipe.inner.with(pipe.py(), |inner| inner.nonblocking = Nonblocking::AsItIs);
     }

@@ -30,14 +30,14 @@ pub(crate) fn on_readable(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
     let callee =
         pipe.inner.with(py, |inner| if inner.end.state.may_read() { inner.common.callee(py) } else { None });
     let Some(callee) = callee else { return Ok(()) };
-    match receive(pipe, descriptor)? {
+    match receive(pipe, descriptor.raw())? {
         Ok(Some(data)) => {
             let told = callee.call(name!("data_received"), &[data.as_borrowed()]);
             // An exception of the protocol leaves the pipe open, as in asyncio.
             let message = "Exception in callback protocol.data_received()";
             transport::report_failure(owner, &callee.protocol, pipe.object(), told, message)
         }
-        Ok(None) if socket::is_open_terminal(descriptor) => on_end_of_input(pipe, &callee),
+        Ok(None) if socket::is_open_terminal(descriptor.raw()) => on_end_of_input(pipe, &callee),
         Ok(None) => on_end(pipe, &callee),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
         Err(error) => on_error(pipe, &error),
@@ -56,7 +56,7 @@ fn receive<'py>(
         return Ok(outcome);
     }
     if let Some(number) = stop_blocking(pipe, false) {
-        let outcome = receive_now(pipe, number)?;
+        let outcome = receive_now(pipe, number.raw())?;
         if !may_block(&outcome) {
             return Ok(outcome);
         }

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use reactor::{Readiness, socket};
 use stream::Admission;
 
-use super::state::{Inner, Pipe, open_descriptor, stop_blocking};
+use super::state::{Inner, Number, Pipe, open_descriptor, stop_blocking};
 use crate::counters::Counters;
 use crate::error::os_error;
 use crate::ffi::error::{new_error, no_memory};
@@ -90,11 +90,11 @@ pub(crate) fn flush(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
         return Ok(());
     }
     let descriptor = descriptor_or_wait(pipe)?;
-    let mut sent = send_to(pipe, descriptor);
+    let mut sent = send_to(pipe, descriptor.raw());
     if matches!(&sent, Err(error) if error.kind() == io::ErrorKind::Unsupported)
         && let Some(number) = stop_blocking(pipe, true)
     {
-        sent = send_to(pipe, number);
+        sent = send_to(pipe, number.raw());
     }
     match sent {
         Ok(false) => Ok(()),
@@ -114,7 +114,7 @@ fn send_to(pipe: This<'_, Pipe>, descriptor: RawFd) -> io::Result<bool> {
 
 /// Returns the number to write to. If that fails, the bytes wait until the kernel reports room, and the next write
 /// tries again.
-fn descriptor_or_wait(pipe: This<'_, Pipe>) -> Result<RawFd, ErrorSet> {
+fn descriptor_or_wait(pipe: This<'_, Pipe>) -> Result<Number, ErrorSet> {
     open_descriptor(pipe).or_else(|raised| {
         let error = raised.take(pipe.py());
         pipe.inner.with(pipe.py(), |inner| inner.end.state.set_blocked(true));
@@ -132,7 +132,7 @@ fn flush_when_ready(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
     loop {
         let descriptor = descriptor_or_wait(pipe)?;
         let Some(count) = pipe.inner.with(py, |inner| inner.begin_copy(&mut copy)) else { break };
-        let sent = py.detach(|| socket::write_when_ready(descriptor, &copy[..count]));
+        let sent = py.detach(|| socket::write_when_ready(descriptor.raw(), &copy[..count]));
         let sent = pipe.owner.get().counters.sent(sent);
         match pipe.inner.with(py, |inner| inner.end_copy(count, sent)) {
             Ok(true) => {}

@@ -18,7 +18,7 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::imports;
 use crate::name;
 use crate::transport::{
-    definition, force_close_method, held, method, number, reading_getters, reading_methods, writing_getters,
+    checked, definition, force_close_method, held, method, number, reading_getters, reading_methods, writing_getters,
     writing_methods,
 };
 
@@ -98,16 +98,19 @@ fn eof(stream: This<'_, Stream>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 fn write_one<'py>(call: &Call<'py, Stream>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    checked(call.this())?;
     write::write(call.this(), one(call, "write", "data")?)?;
     Ok(none(call.py))
 }
 
 fn write_lines<'py>(call: &Call<'py, Stream>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    checked(call.this())?;
     write::write_lines(call.this(), one(call, "writelines", "list_of_data")?)?;
     Ok(none(call.py))
 }
 
 fn write_eof(stream: This<'_, Stream>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    checked(stream)?;
     end::end_writing(stream)?;
     Ok(none(stream.py()))
 }

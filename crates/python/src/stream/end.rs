@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use reactor::socket;
 use stream::WriteEnd;
 
-use super::state::{Socket, Stream};
+use super::state::{Inner, Socket, Stream};
 use super::write;
 use crate::error::os_error;
 use crate::ffi::error::new_error;
@@ -22,16 +22,12 @@ use crate::transport::{dispose, force_close, report_fatal};
 pub(super) fn end_writing(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     let py = stream.py();
     write::flush(stream)?;
-    let (end, descriptor) = stream
-        .inner
-        .with(py, |inner| (inner.state.end_writing(!inner.queue.is_empty()), inner.descriptor(py)));
-    match end {
+    let ended = stream.inner.with(py, |inner| match inner.state.end_writing(!inner.queue.is_empty()) {
         WriteEnd::Nothing | WriteEnd::AfterDrain => Ok(()),
-        WriteEnd::Shutdown => {
-            socket::shutdown_write(descriptor).map_err(|error| os_error(&error))?;
-            Ok(())
-        }
-    }
+        // Within the borrow, so that no other thread closes the descriptor meanwhile.
+        WriteEnd::Shutdown => socket::shutdown_write(inner.descriptor(py)),
+    });
+    Ok(ended.map_err(|error| os_error(&error))?)
 }
 
 /// Handles an exception of the protocol: it is reported, unless the network caused it, and the connection is lost.
@@ -51,7 +47,7 @@ pub(super) fn fail(stream: This<'_, Stream>, raised: ErrorSet, message: &str) ->
 /// the caller's.
 #[cold]
 pub(super) fn give_up(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
-    let socket = stream.inner.with(stream.py(), |inner| std::mem::replace(&mut inner.socket, Socket::Closed));
+    let socket = stream.inner.with(stream.py(), Inner::take_socket);
     drop(socket);
     dispose(stream)
 }
@@ -59,7 +55,7 @@ pub(super) fn give_up(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
 /// Closes the socket through its owner, once.
 pub(super) fn close_socket(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     let py = stream.py();
-    match stream.inner.with(py, |inner| std::mem::replace(&mut inner.socket, Socket::Closed)) {
+    match stream.inner.with(py, Inner::take_socket) {
         Socket::Owned(file) => {
             let closed = if socket::lingers(file.as_raw_fd()) {
                 let closed = py.detach(|| socket::close(file));

@@ -3,7 +3,7 @@
 //! Addresses are stored in the kernel's form and converted when they are requested; the socket object is created
 //! likewise.
 
-use std::os::fd::IntoRawFd;
+use std::os::fd::{IntoRawFd, RawFd};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -101,13 +101,33 @@ pub(super) fn socket_object(stream: This<'_, Stream>) -> PyResult<Option<Bound<'
     let py = stream.py();
     let (existing, number) = stream.inner.with(py, |inner| match &inner.socket {
         Socket::Object(object) => (Some(object.clone_ref(py)), None),
-        Socket::Owned(_) => (None, Some(inner.common.number)),
+        Socket::Owned(_) => {
+            inner.lenders += 1;
+            (None, Some(inner.common.number))
+        }
         Socket::Closed => (None, None),
     });
     if let Some(object) = existing {
         return Ok(Some(object.bind(py).clone()));
     }
     let Some(number) = number else { return Ok(None) };
+    let made = object_of(stream, number);
+    let closed_meanwhile = stream.inner.with(py, |inner| {
+        inner.lenders -= 1;
+        if inner.lenders == 0 { inner.kept.take() } else { None }
+    });
+    drop(closed_meanwhile);
+    match made? {
+        Some(object) => Ok(Some(object)),
+        // Another thread has asked meanwhile, or the connection has ended.
+        None => socket_object(stream),
+    }
+}
+
+/// Makes a socket object of the descriptor of a stream, which is kept open meanwhile. `None` if the stream does not own
+/// it any more.
+fn object_of<'py>(stream: This<'py, Stream>, number: RawFd) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = stream.py();
     let number = make::integer(py, i64::from(number))?;
     let object = Imports::of(py)?.hooks.socket_of(py, socket_class(py)?, number)?;
     let known = SocketObject::expect(&object)
@@ -122,10 +142,10 @@ pub(super) fn socket_object(stream: This<'_, Stream>) -> PyResult<Option<Bound<'
             before => Some(std::mem::replace(&mut inner.socket, before)),
         });
     if let Some(refused) = refused {
-        // Another thread has asked meanwhile, or the connection has ended: the number does not belong to this object.
+        // The number does not belong to this object.
         object.call_method0(name!("detach"))?;
         drop(refused);
-        return socket_object(stream);
+        return Ok(None);
     }
     Ok(Some(object))
 }

@@ -65,6 +65,8 @@ pub(crate) fn open<'py>(
         tells_turn_end: false,
         queue: WriteQueue::new(),
         socket,
+        lenders: 0,
+        kept: None,
         read_mode,
         server: connection.server.as_ref().map(|served| served.clone_ref(py)),
         extra: ExtraInfo { local, peer, known: copy_of(connection.extra)? },

@@ -32,6 +32,10 @@ pub(crate) struct Inner {
     pub(super) tells_turn_end: bool,
     pub(super) queue: WriteQueue<Bytes>,
     pub(super) socket: Socket,
+    /// How many threads are making a socket object of the descriptor now.
+    pub(super) lenders: u32,
+    /// The descriptor of a transport that was closed meanwhile: the last of them closes it.
+    pub(super) kept: Option<OwnedFd>,
     pub(super) read_mode: ReadMode,
     pub(super) server: Option<Served>,
     pub(super) extra: ExtraInfo,
@@ -101,6 +105,17 @@ impl Inner {
             Socket::Owned(_) => self.common.number,
             Socket::Object(object) => object.descriptor(py),
             Socket::Closed => -1,
+        }
+    }
+
+    /// Takes the socket out, to be closed. A descriptor that another thread makes an object of is left to that one.
+    pub(super) fn take_socket(&mut self) -> Socket {
+        match std::mem::replace(&mut self.socket, Socket::Closed) {
+            Socket::Owned(file) if self.lenders > 0 => {
+                self.kept = Some(file);
+                Socket::Closed
+            }
+            taken => taken,
         }
     }
 }

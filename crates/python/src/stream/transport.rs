@@ -7,6 +7,7 @@ use super::reader::read_mode_of;
 use super::state::{CLASSES, Inner, Socket, Stream};
 use super::{end, write};
 use crate::ffi::instance::{Class, Visit};
+use crate::ffi::object::Object;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::transport::{self, Common, repr};
@@ -54,10 +55,16 @@ impl transport::Inner for Inner {
         drop(released);
     }
 
-    fn accept_protocol(stream: This<'_, Stream>, protocol: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn replace_protocol(
+        stream: This<'_, Stream>,
+        protocol: &Bound<'_, PyAny>,
+    ) -> PyResult<Option<Object>> {
         let read_mode = read_mode_of(stream.owner.bind(stream.py()), protocol)?;
-        stream.inner.with(stream.py(), |inner| inner.read_mode = read_mode);
-        Ok(())
+        let protocol = protocol.clone().into();
+        Ok(stream.inner.with(stream.py(), |inner| {
+            inner.read_mode = read_mode;
+            inner.common.protocol.replace(protocol)
+        }))
     }
 
     #[inline]

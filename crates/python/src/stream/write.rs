@@ -169,8 +169,8 @@ pub(super) fn wake_sender(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
 
 /// Ends the sending side after all bytes from before `write_eof()` are sent.
 pub(super) fn shut_down(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
-    let descriptor = stream.inner.with(stream.py(), |inner| inner.descriptor(stream.py()));
-    match socket::shutdown_write(descriptor) {
+    let py = stream.py();
+    match stream.inner.with(py, |inner| socket::shutdown_write(inner.descriptor(py))) {
         Ok(()) => Ok(()),
         Err(error) => fail(stream, &error),
     }

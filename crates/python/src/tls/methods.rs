@@ -13,7 +13,7 @@ use crate::ffi::make;
 use crate::ffi::method::{Call, Method, fastcall, no_arguments};
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
-use crate::transport::unchanging;
+use crate::transport::{check_thread, unchanging};
 
 type Answer<'py> = Result<Bound<'py, PyAny>, ErrorSet>;
 
@@ -52,11 +52,11 @@ fn transport_methods() -> [Method<Tls>; 12] {
         ),
         method(
             "close",
-            no_arguments(|tls| done(tls, end::close(tls))),
+            no_arguments(|tls| done(tls, checked(tls).and_then(|()| end::close(tls)))),
             "($self)",
             "Send what was written, say goodbye, then close.",
         ),
-        method("abort", no_arguments(|tls| done(tls, end::abort(tls, None))), "($self)", "Close at once."),
+        method("abort", no_arguments(abort), "($self)", "Close at once."),
         method("_force_close", fastcall(force_close), "($self, exc)", "Lose the connection to an exception."),
         method(
             "is_closing",
@@ -108,6 +108,7 @@ fn reading_methods() -> [Method<Tls>; 3] {
         method(
             "pause_reading",
             no_arguments(|tls| {
+                checked(tls)?;
                 flow::pause_reading(tls);
                 Ok(none(tls.py()))
             }),
@@ -116,7 +117,7 @@ fn reading_methods() -> [Method<Tls>; 3] {
         ),
         method(
             "resume_reading",
-            no_arguments(|tls| done(tls, flow::resume_reading(tls))),
+            no_arguments(|tls| done(tls, checked(tls).and_then(|()| flow::resume_reading(tls)))),
             "($self)",
             "Resume reading after pause_reading().",
         ),
@@ -126,11 +127,13 @@ fn reading_methods() -> [Method<Tls>; 3] {
 
 fn limit_methods() -> [Method<Tls>; 6] {
     let write_marks = fastcall(|call: &Call<'_, Tls>| {
+        checked(call.this())?;
         flow::set_limits(call, "set_write_buffer_limits", |state| &mut state.writing)?;
         write::flush(call.this())?;
         flow::control_writing(call.this()).map(|()| none(call.py))
     });
     let read_marks = fastcall(|call: &Call<'_, Tls>| {
+        checked(call.this())?;
         flow::set_limits(call, "set_read_buffer_limits", |state| &mut state.reading)?;
         flow::control_reading(call.this()).map(|()| none(call.py))
     });
@@ -171,7 +174,7 @@ fn limit_methods() -> [Method<Tls>; 6] {
 }
 
 /// Returns the methods that the transport below calls, and those that the loop calls.
-fn protocol_methods() -> [Method<Tls>; 9] {
+fn protocol_methods() -> [Method<Tls>; 11] {
     let made = fastcall(|call: &Call<'_, Tls>| {
         done(call.this(), lower::connection_made(call.this(), one(call, "connection_made", "transport")?))
     });
@@ -210,6 +213,18 @@ fn protocol_methods() -> [Method<Tls>; 9] {
             "Deliver what waits; for the loop.",
         ),
         method(
+            "_flush",
+            no_arguments(|tls| done(tls, write::flush(tls))),
+            "($self)",
+            "Send what another thread has written; for the loop.",
+        ),
+        method(
+            "_begin_end",
+            no_arguments(|tls| done(tls, end::begin_end(tls))),
+            "($self)",
+            "Begin the end of a transport that another thread has closed; for the loop.",
+        ),
+        method(
             "_check_handshake_timeout",
             no_arguments(|tls| done(tls, handshake::check_timeout(tls))),
             "($self)",
@@ -224,14 +239,25 @@ fn protocol_methods() -> [Method<Tls>; 9] {
     ]
 }
 
+/// In debug mode, refuses a call of a method in the wrong thread.
+fn checked(tls: This<'_, Tls>) -> Result<(), ErrorSet> {
+    check_thread(tls.owner.bind(tls.py()))
+}
+
 fn write_one<'py>(call: &Call<'py, Tls>) -> Answer<'py> {
+    checked(call.this())?;
     write::write(call.this(), one(call, "write", "data")?)?;
     Ok(none(call.py))
 }
 
 fn write_lines<'py>(call: &Call<'py, Tls>) -> Answer<'py> {
+    checked(call.this())?;
     write::write_lines(call.this(), one(call, "writelines", "list_of_data")?)?;
     Ok(none(call.py))
+}
+
+fn abort(tls: This<'_, Tls>) -> Answer<'_> {
+    done(tls, checked(tls).and_then(|()| end::abort(tls, None)))
 }
 
 fn append<'py>(call: &Call<'py, Tls>) -> Answer<'py> {
@@ -270,6 +296,7 @@ fn extra<'py>(call: &Call<'py, Tls>) -> Answer<'py> {
 }
 
 fn set_protocol<'py>(call: &Call<'py, Tls>) -> Answer<'py> {
+    checked(call.this())?;
     Tls::set_protocol(call.this(), &one(call, "set_protocol", "protocol")?.to_owned())?;
     Ok(none(call.py))
 }

@@ -1,13 +1,15 @@
 //! Bytes out: gathered during a turn, encrypted at its end, in records of up to 16 KiB, and sent by one call.
 //!
-//! `write()` keeps `bytes` by reference and puts the transport on the loop's list. What is more than one record, or
-//! written by another thread, is encrypted at once.
+//! `write()` keeps `bytes` by reference and puts the transport on the loop's list. What is more than one record is
+//! encrypted at once. What another thread writes while the loop runs waits for the loop, which is woken: records must
+//! leave in the order in which they were encrypted, so one thread does both.
 
 use std::io::IoSlice;
 use std::mem;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 use stream::{DATA_AT_MOST, WriteQueue, Written};
 
 use super::engine::{Engine, Output};
@@ -19,8 +21,9 @@ use crate::ffi::error::{new_error, no_memory};
 use crate::ffi::openssl::Outcome;
 use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
+use crate::name;
 use crate::stream::ReadMode;
-use crate::transport::{LineCall, is_bytes_like, unchanging, unchanging_lines};
+use crate::transport::{LineCall, is_bytes_like, runs_elsewhere, schedule, unchanging, unchanging_lines};
 
 /// What is encrypted before it is sent: more would leave the cache.
 const BATCH: usize = 256 * 1024;
@@ -116,8 +119,28 @@ pub(super) fn flush_unlisted(tls: This<'_, Tls>) -> Result<(), ErrorSet> {
 /// Sends the queue. An error ends the connection, as in asyncio.
 pub(super) fn send_or_fail(tls: This<'_, Tls>) -> Result<(), ErrorSet> {
     let py = tls.py();
+    if runs_elsewhere(tls.owner.get()) {
+        return leave_to_loop(tls);
+    }
     let Err(raised) = send(tls, false) else { return Ok(()) };
     fail_if_caught(tls, raised.take(py))
+}
+
+/// Lets the loop send the queue, unless it is about to.
+#[cold]
+fn leave_to_loop(tls: This<'_, Tls>) -> Result<(), ErrorSet> {
+    let is_new = tls.inner.with(tls.py(), |inner| !mem::replace(&mut inner.is_listed, true));
+    if is_new { call_in_loop(tls, name!("_flush"), &[]) } else { Ok(()) }
+}
+
+/// Schedules a call of a method of the transport for the loop's next turn.
+pub(super) fn call_in_loop(
+    tls: This<'_, Tls>,
+    method: &Py<PyString>,
+    arguments: &[Borrowed<'_>],
+) -> Result<(), ErrorSet> {
+    let method = tls.object().getattr(method)?;
+    schedule(tls.owner.bind(tls.py()), method.as_borrowed(), arguments, None)
 }
 
 /// Encrypts the queue and passes it to the transport below, until that asks for a pause; with `all`, in any case.

@@ -67,7 +67,24 @@ pub(crate) fn wake(waiter: Borrowed<'_>) -> Result<(), ErrorSet> {
     Ok(())
 }
 
-/// Schedules a call for the loop's next turn, in the given context or in a copy of the current one.
+/// Returns whether another thread than the calling one runs the loop.
+#[inline(always)]
+pub(crate) fn runs_elsewhere(state: &EventLoop) -> bool {
+    state.is_running() && !state.is_own_thread()
+}
+
+/// In debug mode, refuses a call in another thread than that of the running loop, as the methods of the loop do.
+#[inline(always)]
+pub(crate) fn check_thread(owner: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
+    if owner.get().modes.any(Modes::DEBUG) {
+        owner.call_method0(name!("_check_thread"))?;
+    }
+    Ok(())
+}
+
+/// Schedules a call for the loop's next turn, in the given context or in a copy of the current one. If another thread
+/// runs the loop it is woken: transports are not thread-safe by asyncio's rules, but the end of one that was closed in
+/// another thread must not wait for an event.
 pub(crate) fn schedule<'py>(
     owner: &Bound<'py, EventLoop>,
     callback: Borrowed<'py>,
@@ -79,6 +96,9 @@ pub(crate) fn schedule<'py>(
     state.check_open()?;
     let content = Content { callback, arguments, context, flags: Flags::NONE, when: 0.0, tracked: true };
     let handle = make_handle(owner.into(), content)?;
+    if runs_elsewhere(state) {
+        return Ok(state.post(py, handle)?);
+    }
     state.push_ready(py, handle);
     Ok(())
 }

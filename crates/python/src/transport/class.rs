@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 
+use super::callbacks::check_thread;
 use super::flow::set_limits;
 use super::lifecycle::{abort, begin_and_wake, close, connection_lost, finalize, update_interest};
 use super::state::{Inner, Transport};
@@ -74,7 +75,7 @@ fn methods<I: Inner>() -> Vec<Method<Transport<I>>> {
     vec![
         method(
             "close",
-            no_arguments(|this| done(this, close(this))),
+            no_arguments(|this| done(this, checked(this).and_then(|()| close(this)))),
             "($self)",
             "Send buffered data, then close.",
         ),
@@ -116,13 +117,13 @@ pub(crate) fn reading_methods<I: Inner>() -> Vec<Method<Transport<I>>> {
     vec![
         method(
             "pause_reading",
-            no_arguments(|this| done(this, pause_reading(this))),
+            no_arguments(|this| done(this, checked(this).and_then(|()| pause_reading(this)))),
             "($self)",
             "Pass no data to the protocol until resume_reading().",
         ),
         method(
             "resume_reading",
-            no_arguments(|this| done(this, resume_reading(this))),
+            no_arguments(|this| done(this, checked(this).and_then(|()| resume_reading(this)))),
             "($self)",
             "Resume reading after pause_reading().",
         ),
@@ -138,7 +139,12 @@ pub(crate) fn reading_methods<I: Inner>() -> Vec<Method<Transport<I>>> {
 /// Returns the methods of transports that write.
 pub(crate) fn writing_methods<I: Inner>() -> Vec<Method<Transport<I>>> {
     vec![
-        method("abort", no_arguments(|this| done(this, abort(this, None))), "($self)", "Close at once."),
+        method(
+            "abort",
+            no_arguments(|this| done(this, checked(this).and_then(|()| abort(this, None)))),
+            "($self)",
+            "Close at once.",
+        ),
         method(
             "get_write_buffer_size",
             no_arguments(buffer_size),
@@ -153,7 +159,10 @@ pub(crate) fn writing_methods<I: Inner>() -> Vec<Method<Transport<I>>> {
         ),
         method(
             "set_write_buffer_limits",
-            fastcall(|call| set_limits(call).map(|()| none(call.py))),
+            fastcall(|call| {
+                checked(call.this())?;
+                set_limits(call).map(|()| none(call.py))
+            }),
             "($self, high=None, low=None)",
             "The marks, in bytes, between which the protocol is paused and resumed. ValueError unless high >= low >= 0.",
         ),
@@ -191,6 +200,12 @@ fn done<I: Inner>(transport: This<'_, Transport<I>>, outcome: Result<(), ErrorSe
     outcome.map(|()| none(transport.py()))
 }
 
+/// In debug mode, refuses a call of a method in the wrong thread.
+#[inline(always)]
+pub(crate) fn checked<I: Inner>(transport: This<'_, Transport<I>>) -> Result<(), ErrorSet> {
+    check_thread(transport.owner.bind(transport.py()))
+}
+
 /// Returns the answer of a closure to the mutable part of a transport.
 fn whether<I: Inner>(
     transport: This<'_, Transport<I>>,
@@ -210,8 +225,8 @@ fn is_reading<I: Inner>(transport: This<'_, Transport<I>>) -> Answer<'_> {
 fn set_protocol<'py, I: Inner>(call: &Call<'py, Transport<I>>) -> Answer<'py> {
     let protocol = one(call, "set_protocol", "protocol")?.to_owned();
     let transport = call.this();
-    I::accept_protocol(transport, &protocol)?;
-    let before = transport.inner.with(call.py, |inner| inner.common().protocol.replace(protocol.into()));
+    checked(transport)?;
+    let before = I::replace_protocol(transport, &protocol)?;
     drop(before);
     Ok(none(call.py))
 }

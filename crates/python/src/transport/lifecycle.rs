@@ -9,7 +9,7 @@ use pyo3::types::PyWeakrefReference;
 use reactor::Interest;
 use stream::{Closing, Drained};
 
-use super::callbacks::{call_connection_lost, call_connection_made, schedule, wake};
+use super::callbacks::{call_connection_lost, call_connection_made, runs_elsewhere, schedule, wake};
 use super::flow::resume_if_low;
 use super::interest::{ask_kernel, interest_of};
 use super::state::{Inner, Transport};
@@ -239,11 +239,15 @@ pub(crate) fn owe_end(
     Ok(())
 }
 
-/// Notifies the protocol, then closes the descriptor, even if the protocol raised an exception. The loop calls this.
+/// Notifies the protocol, then closes the descriptor, even if the protocol raised an exception. The loop calls this. In
+/// another thread than that of a running loop it is left to the loop, which may be reading from the descriptor.
 pub(crate) fn connection_lost<I: Inner>(
     transport: This<'_, Transport<I>>,
     error: Borrowed<'_>,
 ) -> Result<(), ErrorSet> {
+    if runs_elsewhere(transport.owner.get()) {
+        return schedule_end(transport, error);
+    }
     let told = call_connection_lost(transport.callee(transport.py()), error);
     let released = dispose(transport);
     told?;

@@ -63,9 +63,14 @@ pub(crate) trait Inner: Sized + 'static {
     /// Releases the objects that may be part of a cycle, except the protocol.
     fn clear(_transport: &Transport<Self>, _py: Python<'_>) {}
 
-    /// Prepares for another protocol. Called before the change.
-    fn accept_protocol(_transport: This<'_, Transport<Self>>, _protocol: &Bound<'_, PyAny>) -> PyResult<()> {
-        Ok(())
+    /// Replaces the protocol, and returns the one before. How bytes are passed to it changes in the same borrow: those
+    /// for one kind of protocol must not reach another.
+    fn replace_protocol(
+        transport: This<'_, Transport<Self>>,
+        protocol: &Bound<'_, PyAny>,
+    ) -> PyResult<Option<Object>> {
+        let protocol = protocol.clone().into();
+        Ok(transport.inner.with(transport.py(), |inner| inner.common().protocol.replace(protocol)))
     }
 
     /// Schedules the delivery of held data after `resume_reading()`.
