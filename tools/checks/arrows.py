@@ -35,9 +35,10 @@ ONLY_USER = {"pyo3": "python", "pyo3-ffi": "python"}
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"ffi"}),
     frozenset({"error"}),
-    frozenset({"imports", "address", "buffer", "counters", "settings"}),
+    frozenset({"imports", "address", "buffer", "counters", "settings", "modes"}),
     frozenset({"registry"}),
     frozenset({"loop_state"}),
+    frozenset({"wrong_thread"}),
     frozenset({"handle", "protocol", "stream_protocol", "time"}),
     frozenset({"transport"}),
     frozenset({"schedule", "tasks", "executor", "signals", "add_reader"})

@@ -19,6 +19,7 @@ use crate::imports::Imports;
 use crate::loop_state::EventLoop;
 use crate::name;
 use crate::registry::{Direction, Evicted};
+use crate::wrong_thread;
 
 const ADD_READER: &str = "\
 Call callback(*args) at each turn in which fd, a number or an object with fileno(), can be read.
@@ -148,6 +149,7 @@ fn add<'py>(
         return call.by_keyword::<EventLoop>("_add_reader", &["fd", "callback"]);
     };
     this.check_open()?;
+    wrong_thread::refuse_in_debug(this)?;
     let handle = handle::make_unscheduled(call.this(), *callback, arguments, context)?;
     // After the handle, as in asyncio: in debug mode making one runs Python code, which may close the descriptor.
     let number = descriptor_of(descriptor)?;
@@ -180,6 +182,7 @@ fn remove<'py>(call: &Call<'py, EventLoop>, direction: Direction) -> Result<Boun
     if this.modes.any(crate::loop_state::Modes::CLOSED) {
         return Ok(truth(py, false));
     }
+    wrong_thread::refuse_in_debug(this)?;
     let number = descriptor_of(descriptor)?;
     let mut evicted = Evicted::default();
     let told = this.registry.with(py, |registry| match number {

@@ -24,7 +24,7 @@ use crate::name;
 use crate::rebuild::rebuild_after_fork;
 use crate::{
     accept_task, add_reader, attributes, close, connect, datagram, dispatch, event_loop, executor, handle,
-    listener, metrics, names, pipe, run, schedule, signals, sock, stream, tasks, tls,
+    listener, metrics, names, pipe, run, schedule, signals, sock, stream, tasks, tls, wrong_thread,
 };
 
 /// Adds the class to the module.
@@ -320,7 +320,7 @@ impl EventLoop {
     }
 
     fn _check_thread(&self) -> PyResult<()> {
-        schedule::check_thread(self)
+        wrong_thread::check(self)
     }
 
     #[getter]

@@ -9,7 +9,6 @@ use pyo3::prelude::*;
 
 use crate::error::os_error;
 use crate::ffi::error::new_error;
-use crate::ffi::handle_object::Flags;
 use crate::loop_state::{EventLoop, Modes};
 use crate::rebuild::rebuild_after_fork;
 use crate::{name, signals};
@@ -85,8 +84,5 @@ pub(crate) fn discard(py: Python<'_>, state: &EventLoop) {
     });
     let registered = state.registry.with(py, |registry| registry.drain());
     let settings = state.settings.with(py, std::mem::take);
-    for timer in &timers {
-        timer.unmark(Flags::SCHEDULED);
-    }
     drop((posted, ready, timers, unsent, events, registered, settings));
 }

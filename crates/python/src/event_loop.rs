@@ -7,10 +7,12 @@
 use std::io;
 use std::time::Duration;
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use reactor::{Deadline, PollStep, Timeout};
 
 use crate::ffi::constants::{none, truth};
+use crate::ffi::error::new_error;
 use crate::ffi::handle_object::Flags;
 use crate::ffi::interpreter::check_signals;
 use crate::ffi::make;
@@ -22,7 +24,7 @@ use crate::metrics::Clock;
 use crate::name;
 use crate::poll_events::take_events;
 use crate::registry::Registry;
-use crate::{dispatch, handle, metrics, sock, time};
+use crate::{dispatch, handle, metrics, sock, time, wrong_thread};
 
 /// A wait that is shorter than this is spent in turns without a callback: the kernel takes as long to put a thread to
 /// sleep and to wake it, and wakes it late (by up to 50 µs, its timer slack). On a virtual machine, a timer every 3 µs
@@ -50,6 +52,7 @@ fn run_once_entry() -> Entry<EventLoop> {
 }
 
 fn stop(this: This<'_, EventLoop>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    wrong_thread::refuse_in_debug(&this)?;
     this.modes.set(Modes::STOPPING, true);
     Ok(none(this.py()))
 }
@@ -73,6 +76,10 @@ fn time(this: This<'_, EventLoop>) -> Result<Bound<'_, PyAny>, ErrorSet> {
 fn run_once(this: This<'_, EventLoop>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let py = this.py();
     this.check_open()?;
+    if this.is_running() && !this.is_own_thread() {
+        // Two turns at once would deliver the events of one poll twice.
+        return Err(new_error::<PyRuntimeError>("This event loop is already running").into());
+    }
     this.expect_events(py);
     turn(&this.to_owned())?;
     Ok(none(py))

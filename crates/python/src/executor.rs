@@ -15,6 +15,7 @@ use crate::ffi::method::{Method, fastcall};
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
+use crate::wrong_thread;
 
 pub(crate) fn methods() -> Vec<Method<EventLoop>> {
     vec![Method {
@@ -35,6 +36,7 @@ fn run_in_executor<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>
     call.refuse_keywords("run_in_executor")?;
     state.check_open()?;
     if state.modes.any(Modes::DEBUG) {
+        wrong_thread::check(state)?;
         call.receiver().call_method1(name!("_check_callback"), (*function, name!("run_in_executor")))?;
     }
     let executor = if executor.is_none() {

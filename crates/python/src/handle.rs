@@ -20,7 +20,6 @@ use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::handle_pool::{Content, make_handle};
 use crate::ffi::handle_value::HandleValue;
 use crate::ffi::instance::ClassValue as _;
-use crate::ffi::interpreter::thread_identity;
 use crate::ffi::make;
 use crate::ffi::method::{Entry, Method, no_arguments};
 use crate::ffi::name::Text;
@@ -29,6 +28,7 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::imports::Imports;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
+use crate::wrong_thread;
 
 /// The interval at which a thread checks whether another thread's callback has ended. It waits without the GIL;
 /// callbacks that are cancelled from other threads usually run for longer than that.
@@ -38,9 +38,6 @@ const CANCEL_POLL: Duration = Duration::from_micros(200);
 /// `KeyboardInterrupt` are returned, as in asyncio.
 #[inline(always)]
 pub(crate) fn run(py: Python<'_>, handle: &Handle) -> Result<(), ErrorSet> {
-    if handle.flags().has(Flags::THREADSAFE) {
-        handle.set_runner(thread_identity());
-    }
     let outcome = match handle.invoke(py) {
         Ok(_) => Ok(()),
         Err(raised) => report(py, handle, raised),
@@ -191,30 +188,44 @@ fn cancel(handle: This<'_, HandleValue>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let py = handle.py();
     let none = py.None().into_bound(py);
     let Some(owner) = handle.owner_of_type::<EventLoop>(py) else { return Ok(none) };
-    wait_for_callback(py, &owner, &handle)?;
-    if handle.flags().has(Flags::CANCELLED) {
+    let is_debug = owner.modes.any(Modes::DEBUG);
+    if is_debug && !handle.flags().has(Flags::THREADSAFE) {
+        wrong_thread::check(&owner)?;
+    }
+    // The representation of debug mode shows the callback.
+    let marks = if is_debug { Flags::NONE } else { Flags::DROPPED };
+    let waits = waits_for_callback(&owner, &handle);
+    let before = loop {
+        match handle.note_cancelled(marks, waits) {
+            Some(before) => break before,
+            None => wait_for_callback(py, &handle)?,
+        }
+    };
+    if before.has(Flags::CANCELLED) {
         return Ok(none);
     }
-    handle.mark(Flags::CANCELLED);
-    if owner.modes.any(Modes::DEBUG) {
+    if is_debug {
         let text = handle.object().repr()?;
         handle.set_debug(make::tuple(py, [traceback(py, &handle)?, text.into_any()])?.into_any());
+        handle.mark(Flags::DROPPED);
     }
-    handle.mark(Flags::DROPPED);
-    if handle.flags().has(Flags::SCHEDULED) {
+    if before.has(Flags::SCHEDULED) {
         owner.timer_cancelled(py, &Handle::of(handle));
     }
     handle.release_call(py);
     Ok(none)
 }
 
-/// Waits for the callback: from Python 3.14 on, a callback does not run after `cancel()` of a thread-safe handle has
-/// returned.
-fn wait_for_callback(py: Python<'_>, owner: &EventLoop, handle: &HandleValue) -> Result<(), ErrorSet> {
-    if !handle.flags().has(Flags::THREADSAFE) || !owner.imports.handles.threadsafe_cancel_waits {
-        return Ok(());
-    }
-    while handle.flags().has(Flags::RUNNING) && handle.runner() != thread_identity() {
+/// Returns whether `cancel()` and `cancelled()` wait for the callback if another thread calls it: those of a thread-safe
+/// handle, from Python 3.14 on. Its callback does not run after `cancel()` has returned.
+fn waits_for_callback(owner: &EventLoop, handle: &HandleValue) -> bool {
+    handle.flags().has(Flags::THREADSAFE) && owner.imports.handles.threadsafe_cancel_waits
+}
+
+/// Waits until no other thread calls the callback.
+#[cold]
+fn wait_for_callback(py: Python<'_>, handle: &HandleValue) -> Result<(), ErrorSet> {
+    while handle.runs_elsewhere(handle.flags()) {
         py.detach(|| std::thread::sleep(CANCEL_POLL));
         crate::ffi::interpreter::check_signals(py)?;
     }
@@ -222,8 +233,10 @@ fn wait_for_callback(py: Python<'_>, owner: &EventLoop, handle: &HandleValue) ->
 }
 
 fn cancelled(handle: This<'_, HandleValue>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    if let Some(owner) = handle.owner_of_type::<EventLoop>(handle.py()) {
-        wait_for_callback(handle.py(), &owner, &handle)?;
+    if let Some(owner) = handle.owner_of_type::<EventLoop>(handle.py())
+        && waits_for_callback(&owner, &handle)
+    {
+        wait_for_callback(handle.py(), &handle)?;
     }
     Ok(is_cancelled(handle)?)
 }

@@ -29,6 +29,7 @@ mod imports;
 mod listener;
 mod loop_state;
 mod metrics;
+mod modes;
 mod names;
 mod pipe;
 mod poll_events;
@@ -48,6 +49,7 @@ mod tasks;
 mod time;
 mod tls;
 mod transport;
+mod wrong_thread;
 
 /// Returns what `vitok info` prints about the build.
 #[pyfunction]

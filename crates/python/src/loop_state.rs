@@ -5,7 +5,7 @@
 //! calls the loop.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -26,6 +26,7 @@ use crate::ffi::object::Object;
 use crate::ffi::remote_queue::RemoteQueue;
 use crate::ffi::this::{ByPyO3, Held};
 use crate::imports::Imports;
+pub(crate) use crate::modes::Modes;
 use crate::registry::{ReadyEvent, Registry};
 use crate::settings::Settings;
 
@@ -109,36 +110,6 @@ impl ClosedCheck {
     }
 }
 
-/// Modes of the loop that the hot path reads, in one byte. Zeros are those of a closed loop: `half_made`.
-pub(crate) struct Modes(AtomicU8);
-
-impl Modes {
-    pub(crate) const CLOSED: u8 = 1;
-    pub(crate) const DEBUG: u8 = 2;
-    pub(crate) const STOPPING: u8 = 4;
-    /// `loop.time`, which deadlines follow then, or a method that `create_connection` uses was replaced on this loop.
-    pub(crate) const OWN_TIME: u8 = 8;
-    pub(crate) const OWN_CONNECT: u8 = 32;
-    /// The loop measures the time of each callback and of each poll.
-    pub(crate) const TIMED: u8 = 64;
-    /// The loop was constructed.
-    const MADE: u8 = 16;
-
-    #[inline(always)]
-    pub(crate) fn any(&self, modes: u8) -> bool {
-        (self.0.load(Ordering::Relaxed) ^ Self::CLOSED) & modes != 0
-    }
-
-    /// Sets or clears one mode.
-    pub(crate) fn set(&self, mode: u8, on: bool) {
-        if on != (mode == Self::CLOSED) {
-            self.0.fetch_or(mode, Ordering::Relaxed);
-        } else {
-            self.0.fetch_and(!mode, Ordering::Relaxed);
-        }
-    }
-}
-
 impl Held for EventLoop {
     type Layout = ByPyO3;
 }
@@ -152,7 +123,7 @@ impl PoolOwner for EventLoop {
 
 impl Marked for EventLoop {
     fn is_made(&self) -> bool {
-        self.modes.any(Modes::MADE)
+        self.modes.is_made()
     }
 }
 
@@ -168,7 +139,7 @@ impl EventLoop {
             pool: Box::new(Pool::new()),
             // asyncio's constructor opens it: a loop whose constructor is not called, or raises, has nothing to be
             // closed.
-            modes: Modes(AtomicU8::new(Modes::MADE)),
+            modes: Modes::new(),
             thread: AtomicU64::new(0),
             wakeup: Wakeup::new(poller.waker()),
             remote_queue: RemoteQueue::new(),
@@ -207,12 +178,12 @@ impl EventLoop {
 
     /// Makes the calling thread the one that runs the loop. Returns false if there is one already.
     pub(crate) fn claim_thread(&self) -> bool {
-        self.thread.compare_exchange(0, thread_identity(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        self.thread.compare_exchange(0, thread_identity(), Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// Sets the thread that runs the loop, or none.
     pub(crate) fn set_thread(&self, thread: Option<u64>) {
-        self.thread.store(thread.unwrap_or(0), Ordering::Relaxed);
+        self.thread.store(thread.unwrap_or(0), Ordering::Release);
     }
 
     pub(crate) fn check_open(&self) -> PyResult<()> {
@@ -255,7 +226,12 @@ impl EventLoop {
             return Ok(());
         }
         self.remote_queue.post(py, handle);
-        self.wakeup.ring().map_err(|error| os_error(&error))
+        self.wakeup.ring().map_err(|error| os_error(&error))?;
+        if self.modes.any(Modes::CLOSED) {
+            // close() may have emptied the queue before.
+            drop(self.remote_queue.take(py));
+        }
+        Ok(())
     }
 
     /// Wakes a sleeping loop after a change to what is watched by another thread.
@@ -322,7 +298,9 @@ impl Queues {
     /// Empties the heap; the caller drops the handles.
     pub(crate) fn drain_timers(&mut self) -> Vec<Handle> {
         self.cancelled_timers = 0;
-        self.timers.drain()
+        let timers = self.timers.drain();
+        timers.iter().for_each(|timer| timer.unmark(Flags::SCHEDULED));
+        timers
     }
 
     /// Returns the number of timers that are not cancelled.
@@ -341,7 +319,7 @@ impl Queues {
         let Self { timers, ready, cancelled_timers, .. } = self;
         timers.take_due(now, |handle| {
             handle.unmark(Flags::SCHEDULED);
-            if handle.flags().has(Flags::CANCELLED) {
+            if handle.flags().has(Flags::COUNTED) {
                 *cancelled_timers = cancelled_timers.saturating_sub(1);
             }
             ready.push_back(handle);
@@ -353,7 +331,7 @@ impl Queues {
     pub(crate) fn next_deadline(&mut self) -> Option<Deadline> {
         while self.cancelled_timers > 0
             && let Some(first) = self.timers.peek()
-            && first.flags().has(Flags::CANCELLED)
+            && first.flags().has(Flags::COUNTED)
             && let Some((_, handle)) = self.timers.pop()
         {
             handle.unmark(Flags::SCHEDULED);
@@ -366,10 +344,15 @@ impl Queues {
     /// Returns the handles for the caller to drop: the timer itself if it was the newest, all cancelled ones if there
     /// are too many.
     fn timer_cancelled(&mut self, handle: &Handle) -> Released {
+        // Without the GIL the loop may have taken it out since the caller has looked.
+        if !handle.flags().has(Flags::SCHEDULED) {
+            return Released::None;
+        }
         if let Some(newest) = self.timers.take_newest_if(|newest| newest.is(handle)) {
             newest.unmark(Flags::SCHEDULED);
             return Released::One(newest);
         }
+        handle.mark(Flags::COUNTED);
         self.cancelled_timers += 1;
         if self.cancelled_timers < MIN_CANCELLED_TIMERS || self.cancelled_timers * 2 < self.timers.len() {
             return Released::None;

@@ -45,7 +45,9 @@ pub(crate) fn forever(this: &Bound<'_, EventLoop>) -> PyResult<()> {
 /// Returns whether a run has taken something from its thread. The program may have reset `_thread_id` alone.
 fn holds_thread(this: &Bound<'_, EventLoop>) -> bool {
     let state = this.get();
-    state.is_running() || state.asyncgen_hooks_before.with(this.py(), |hooks| hooks.is_some())
+    // Another thread may have begun a run of its own.
+    state.is_own_thread()
+        || !state.is_running() && state.asyncgen_hooks_before.with(this.py(), |hooks| hooks.is_some())
 }
 
 /// Sets up a run (`_run_forever_setup`). After an error nothing is taken.
@@ -92,13 +94,15 @@ fn take_thread(this: &Bound<'_, EventLoop>) -> PyResult<()> {
 pub(crate) fn clean_up(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = this.py();
     let state = this.get();
-    state.set_thread(None);
+    // Before the loop is given back: without the GIL another thread may begin a run at once.
     state.modes.set(Modes::STOPPING, false);
     let hooks = state.asyncgen_hooks_before.with(py, Option::take);
+    let origins = track_origins(this, false);
+    state.set_thread(None);
     let steps = [
         leave_thread(this),
         hooks.map_or(Ok(()), |hooks| set_asyncgen_hooks(py, state, hooks.bind(py))),
-        track_origins(this, false),
+        origins,
         release_signals(this),
     ];
     state.show_to_collector(py);

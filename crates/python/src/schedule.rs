@@ -1,7 +1,7 @@
 //! `call_soon`, `call_later`, `call_at`, `call_soon_threadsafe`: from a call to a handle in a queue. `event_loop`
 //! decides when handles run.
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use crate::ffi::arguments::Call;
@@ -84,6 +84,8 @@ fn call_soon_threadsafe<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, P
     let made = make_checked_handle(call, this, &request, "call_soon_threadsafe", Flags::THREADSAFE, 0.0)?;
     let object = made.to_object(call.py);
     this.post(call.py, made)?;
+    // Another thread may have closed it after the check.
+    this.check_open()?;
     Ok(object)
 }
 
@@ -172,16 +174,6 @@ fn waits_in_running_loop(this: &EventLoop, flags: Flags) -> bool {
     }
     // A posted handle may arrive after the run has ended.
     if flags.has(Flags::THREADSAFE) { this.is_own_thread() } else { this.is_running() }
-}
-
-/// Refuses a thread that does not run the loop. asyncio's own check compares `threading.get_ident()`, a function that
-/// gevent replaces by one that numbers greenlets.
-pub(crate) fn check_thread(this: &EventLoop) -> PyResult<()> {
-    if this.is_running() && !this.is_own_thread() {
-        let text = "Non-thread-safe operation invoked on an event loop other than the current one";
-        return Err(new_error::<PyRuntimeError>(text));
-    }
-    Ok(())
 }
 
 /// Refuses a closed loop; in debug mode also checks the thread and the callback, as asyncio does.

@@ -10,9 +10,10 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
-pub(crate) use super::handle_value::Flags;
+pub(crate) use super::handle_state::Flags;
 use super::handle_value::{HandleObject, HandleValue};
 use super::this::This;
+use super::trampoline::ErrorSet;
 
 /// A strong reference to a handle. Dropping it releases the reference, so a queue of handles is emptied only while the
 /// thread is attached, and never inside [`GilCell::with`](super::gil_cell::GilCell::with): the last reference may run a
@@ -73,10 +74,39 @@ impl Handle {
         self.0 == other.0
     }
 
+    /// Calls the callback in the handle's context.
+    #[inline(always)]
+    pub(crate) fn invoke<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+        HandleValue::invoke(self, py, || self.is_alone(py))
+    }
+
+    /// Returns whether this is the only reference. Without the GIL a reference from another thread counts as another
+    /// one, even if it is the only one left.
+    #[inline(always)]
+    fn is_alone(&self, _py: Python<'_>) -> bool {
+        let object = self.0.as_ptr().cast::<ffi::PyObject>();
+        #[cfg(not(Py_GIL_DISABLED))]
+        {
+            // SAFETY: a live object.
+            unsafe { ffi::Py_REFCNT(object) == 1 }
+        }
+        #[cfg(all(Py_GIL_DISABLED, Py_3_14))]
+        {
+            // SAFETY: a live object.
+            let is_alone = unsafe { ffi::PyUnstable_Object_IsUniquelyReferenced(object) } != 0;
+            // What other threads did with the handle before they released it happened before.
+            std::sync::atomic::fence(std::sync::atomic::Ordering::Acquire);
+            is_alone
+        }
+        #[cfg(all(Py_GIL_DISABLED, not(Py_3_14)))]
+        {
+            object.is_null()
+        }
+    }
+
     /// Makes the garbage collector track the handle.
     pub(crate) fn track(&self, _py: Python<'_>) {
-        if !self.flags().has(Flags::TRACKED) {
-            self.set_flags(self.flags().with(Flags::TRACKED));
+        if !self.flags().has(Flags::TRACKED) && !self.state.add(Flags::TRACKED).has(Flags::TRACKED) {
             // SAFETY: a live object that is not tracked, with every field that the collector visits set.
             unsafe { ffi::PyObject_GC_Track(self.0.as_ptr().cast()) };
         }
@@ -85,10 +115,21 @@ impl Handle {
     /// Ends the stay in the queue of a running loop: other code that still has the handle may be in a cycle with it.
     #[inline(always)]
     pub(crate) fn leave_queue(self, py: Python<'_>) {
-        // SAFETY: a live object.
-        if unsafe { ffi::Py_REFCNT(self.0.as_ptr().cast()) } > 1 {
+        if !self.is_alone(py) {
             self.track(py);
         }
+    }
+
+    /// Records that a remote queue contains the handle. Returns false if one does already.
+    #[inline(always)]
+    pub(super) fn start_posting(&self) -> bool {
+        !self.state.add(Flags::POSTED).has(Flags::POSTED)
+    }
+
+    /// Records that no remote queue contains the handle any more.
+    #[inline(always)]
+    pub(super) fn end_posting(&self) {
+        self.state.remove(Flags::POSTED);
     }
 
     /// Returns the handle as Python sees it.

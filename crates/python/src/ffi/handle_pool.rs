@@ -11,6 +11,7 @@ use std::any::TypeId;
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ptr::{NonNull, null_mut};
+use std::sync::atomic::AtomicU64;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -18,6 +19,8 @@ use pyo3::prelude::*;
 use super::error::note_refused_memory;
 use super::gil_cell::ClassCell;
 use super::handle_object::Handle;
+use super::handle_release::release;
+use super::handle_state::State;
 use super::handle_value::{Bins, Flags, HandleObject, HandleValue, IN_A_TUPLE, INLINE_ARGUMENTS, Memory};
 pub(crate) use super::handle_value::{Pool, PoolOwner};
 use super::instance::{Class, ClassValue, Visit, Weak};
@@ -28,11 +31,6 @@ use super::trampoline::{ErrorSet, attached};
 /// The objects that a loop keeps for reuse: a burst of a thousand callbacks allocates nothing the second time. 140 kB
 /// at most.
 const SPARE_LIMIT: usize = 1024;
-
-/// The longest chain of handles holding one another that is released recursively: 200 frames of about 200 bytes fit in
-/// the smallest thread stack in use (musl's 128 kB) with room to spare. CPython's own "trashcan" uses 50 of much larger
-/// ones.
-const RELEASE_DEPTH: usize = 200;
 
 /// The contents of a new handle.
 pub(crate) struct Content<'a, 'py> {
@@ -45,19 +43,6 @@ pub(crate) struct Content<'a, 'py> {
     pub(crate) when: f64,
     /// Whether the garbage collector tracks the handle from the start: all but those in the queue of a running loop.
     pub(crate) tracked: bool,
-}
-
-impl Bins {
-    /// Ends one release; the outermost first handles those that deeper ones postponed.
-    fn leave(&mut self) -> Option<NonNull<HandleObject>> {
-        if self.depth == 1
-            && let Some(next) = self.postponed.pop()
-        {
-            return Some(next);
-        }
-        self.depth -= 1;
-        None
-    }
 }
 
 /// Creates a handle of a loop. The garbage collector may run, and so may any finalizer.
@@ -102,7 +87,7 @@ pub(crate) fn make_handle<O: PoolOwner>(
 
 impl<O: PoolOwner> Pool<O> {
     pub(crate) fn new() -> Self {
-        let bins = Bins { spare: [Vec::new(), Vec::new()], postponed: Vec::new(), depth: 0 };
+        let bins = Bins::default();
         Self(Memory { owner: TypeId::of::<O>(), bins: ClassCell::new(bins) }, PhantomData)
     }
 }
@@ -121,7 +106,7 @@ impl Memory {
 
     /// Takes back the memory of a handle without references.
     #[inline(always)]
-    fn keep(&self, py: Python<'_>, object: NonNull<HandleObject>, is_timer: bool) {
+    pub(super) fn keep(&self, py: Python<'_>, object: NonNull<HandleObject>, is_timer: bool) {
         let kept = self.bins.with(py, |bins| {
             let spare = &mut bins.spare[usize::from(is_timer)];
             let room = spare.len() < SPARE_LIMIT;
@@ -160,13 +145,16 @@ unsafe fn revive(object: NonNull<HandleObject>) {
     }
     #[cfg(Py_GIL_DISABLED)]
     {
-        // SAFETY: the caller's duty.
-        let class = unsafe { ffi::Py_TYPE(object.as_ptr().cast()) };
-        // SAFETY: sets the counts and takes one more reference to the class than the spare object had kept.
-        unsafe { ffi::PyObject_Init(object.as_ptr().cast(), class) };
-        // SAFETY: the class is alive.
-        unsafe { ffi::Py_DECREF(class.cast()) };
+        // SAFETY: the caller's duty. It sets both counts, the thread that owns the object and its other words, but not
+        // the class.
+        unsafe { _Py_NewReference(object.as_ptr().cast()) };
     }
+}
+
+#[cfg(Py_GIL_DISABLED)]
+unsafe extern "C" {
+    // pyo3's bindings omit it.
+    fn _Py_NewReference(object: *mut ffi::PyObject);
 }
 
 /// Frees the memory of a spare object.
@@ -201,7 +189,7 @@ unsafe fn fill(
     let value = unsafe { HandleObject::value(object.as_ptr().cast()) }.cast_mut();
     // SAFETY: no other code can reach this memory yet, and no field needs a drop.
     let value = unsafe { &mut *value };
-    value.flags = Cell::new(content.flags);
+    value.state = State::new(content.flags);
     value.context = context;
     // SAFETY: live objects of the caller.
     value.callback = Cell::new(unsafe { ffi::Py_NewRef(content.callback.as_ptr()) });
@@ -209,7 +197,7 @@ unsafe fn fill(
     value.owner = unsafe { ffi::Py_NewRef(owner.as_ptr()) };
     value.memory = memory;
     value.when = content.when;
-    value.runner = Cell::new(0);
+    value.runner = AtomicU64::new(0);
     value.next = Cell::new(null_mut());
     value.debug = Cell::new(null_mut());
     value.stack.scratch = Cell::new(null_mut());
@@ -252,7 +240,7 @@ impl ClassValue for HandleValue {
     /// Releases the callback and its arguments. The loop stays, because the memory returns to its pool. The context
     /// stays too, because it clears itself.
     fn clear(&self, py: Python<'_>) {
-        self.mark(Flags::CANCELLED);
+        self.state.add(Flags::CANCELLED);
         self.release_call(py);
     }
 
@@ -264,55 +252,7 @@ impl ClassValue for HandleValue {
     /// Returns the memory to the pool of the loop.
     #[inline(always)]
     unsafe fn deallocate(py: Python<'_>, handle: NonNull<HandleObject>) {
-        // SAFETY: no reference to the object exists, so its value can be read.
-        let value = unsafe { HandleObject::value_of(handle) };
-        // SAFETY: the object's loop is alive, because the object still holds it.
-        let memory = unsafe { &*value.memory };
-        let postponed = memory.bins.with(py, |bins| {
-            let deep = bins.depth == RELEASE_DEPTH;
-            if deep {
-                bins.postponed.push(handle);
-            } else {
-                bins.depth += 1;
-            }
-            deep
-        });
-        if postponed {
-            return;
-        }
-        // SAFETY: the object has no references any more. The loop, and with it the pool, stays until `owner` is
-        // released.
-        let owner = unsafe { empty(py, memory, handle) };
-        while let Some(next) = memory.bins.with(py, Bins::leave) {
-            // SAFETY: it was put there, without references, by a deeper call of this function.
-            let same_owner = unsafe { empty(py, memory, next) };
-            // SAFETY: the reference that the postponed handle owned; `owner` is another one.
-            unsafe { ffi::Py_DECREF(same_owner) };
-        }
-        // SAFETY: the reference that the handle owned.
-        unsafe { ffi::Py_DECREF(owner) };
+        // SAFETY: the caller's duty.
+        unsafe { release(py, handle) };
     }
-}
-
-/// Releases the contents of a dead handle, keeps its memory, and returns its reference to the loop to the caller.
-///
-/// # Safety
-/// `object` is an untracked handle without references.
-#[inline(always)]
-unsafe fn empty(py: Python<'_>, memory: &Memory, object: NonNull<HandleObject>) -> *mut ffi::PyObject {
-    // SAFETY: the caller's duty.
-    let value = unsafe { HandleObject::value_of(object) };
-    // SAFETY: the field owns one reference or is null; the same holds for each line below.
-    unsafe { ffi::Py_XDECREF(value.callback.get()) };
-    for argument in &value.stack.arguments {
-        // SAFETY: see above.
-        unsafe { ffi::Py_XDECREF(argument.get()) };
-    }
-    // SAFETY: see above.
-    unsafe { ffi::Py_XDECREF(value.context) };
-    // SAFETY: see above.
-    unsafe { ffi::Py_XDECREF(value.debug.get()) };
-    let owner = value.owner;
-    memory.keep(py, object, value.flags().has(Flags::TIMER));
-    owner
 }

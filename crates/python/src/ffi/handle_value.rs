@@ -2,19 +2,24 @@
 //!
 //! One callback costs one object: up to three arguments are stored inside it. A free word precedes them, so that the
 //! interpreter can put a bound method's `self` there instead of copying the arguments (PY_VECTORCALL_ARGUMENTS_OFFSET).
-//! The module does not know queues or the treatment of exceptions; `crate::handle` does.
+//! Who may touch the fields is the matter of `handle_state`. Queues and the treatment of exceptions are not known here;
+//! `crate::handle` knows them.
 
 use std::any::TypeId;
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ptr::{NonNull, null_mut};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::gil_cell::ClassCell;
+pub(crate) use super::handle_state::Flags;
+use super::handle_state::{Claim, State};
 use super::instance::Instance;
+use super::interpreter::thread_identity;
 use super::make;
 use super::this::{Held, This};
 use super::trampoline::{ErrorSet, owned};
@@ -26,46 +31,6 @@ pub(super) const INLINE_ARGUMENTS: usize = 3;
 
 /// The `count` of a handle whose arguments are one tuple in the first place.
 pub(super) const IN_A_TUPLE: u32 = u32::MAX;
-
-/// The history of a handle, one bit per event.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Flags(u32);
-
-impl Flags {
-    pub(crate) const NONE: Self = Self(0);
-    /// `cancel()` was called.
-    pub(crate) const CANCELLED: Self = Self(1);
-    /// Its callback is on the stack: callback and arguments must stay until the call returns.
-    pub(crate) const RUNNING: Self = Self(2);
-    /// `call_soon_threadsafe` created the handle.
-    pub(crate) const THREADSAFE: Self = Self(4);
-    /// The heap of timers contains the handle.
-    pub(crate) const SCHEDULED: Self = Self(8);
-    /// `cancel()` has returned: callback and arguments are gone, as in asyncio's handle.
-    pub(crate) const DROPPED: Self = Self(32);
-    /// The garbage collector tracks it. See `handle_pool`.
-    pub(crate) const TRACKED: Self = Self(64);
-    /// It is a `TimerHandle`.
-    pub(crate) const TIMER: Self = Self(16);
-    /// The callback and its arguments are released.
-    const RELEASED: Self = Self(128);
-    /// A remote queue contains the handle.
-    pub(super) const POSTED: Self = Self(256);
-    /// The flags that other modules may set.
-    const MARKS: Self = Self(Self::CANCELLED.0 | Self::SCHEDULED.0 | Self::DROPPED.0);
-
-    pub(crate) const fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    pub(crate) const fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
-    }
-
-    pub(crate) const fn has(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-}
 
 /// A field that is null or owns a reference.
 pub(super) type Field = Cell<*mut ffi::PyObject>;
@@ -79,7 +44,7 @@ pub(super) struct Stack {
 
 #[repr(C)]
 pub(crate) struct HandleValue {
-    pub(super) flags: Cell<Flags>,
+    pub(super) state: State,
     pub(super) count: Cell<u32>,
     pub(super) context: *mut ffi::PyObject,
     pub(super) callback: Field,
@@ -89,14 +54,18 @@ pub(crate) struct HandleValue {
     /// The memory of that loop's pool.
     pub(super) memory: *const Memory,
     pub(super) when: f64,
-    pub(super) runner: Cell<u64>,
+    /// The identity of the thread in which a thread-safe handle's callback runs.
+    pub(super) runner: AtomicU64,
+    /// The next handle of a list: of posted handles, and of dead ones whose release was postponed.
     pub(super) next: Cell<*mut HandleObject>,
     pub(super) debug: Field,
 }
 
 pub(super) type HandleObject = Instance<HandleValue>;
 
-// SAFETY: only attached threads reach a value, one at a time.
+// SAFETY: only attached threads reach a value. `callback`, `count` and `stack` are read by a claimed run, replaced by
+// the one thread to which `State::release` gives them, and read by others within `State::locked`, as is `debug`. `next`
+// belongs to who has set `POSTED`. The other fields are set before anyone can reach the value.
 unsafe impl Sync for HandleValue {}
 
 /// The memory of the handles of one loop. A handle owns a reference to its loop, so the pool lives longer than every
@@ -115,43 +84,45 @@ pub(crate) trait PoolOwner: Held {
     fn pool(&self) -> &Pool<Self>;
 }
 
+#[derive(Default)]
 pub(super) struct Bins {
     /// The spare objects: handles first, timers second.
     pub(super) spare: [Vec<NonNull<HandleObject>>; 2],
+    #[cfg(not(Py_GIL_DISABLED))]
     pub(super) postponed: Vec<NonNull<HandleObject>>,
+    #[cfg(not(Py_GIL_DISABLED))]
     pub(super) depth: usize,
 }
 
 impl HandleValue {
     #[inline(always)]
     pub(crate) fn flags(&self) -> Flags {
-        self.flags.get()
+        self.state.get()
     }
 
-    #[inline(always)]
-    pub(super) fn set_flags(&self, flags: Flags) {
-        self.flags.set(flags);
-    }
-
-    /// Sets the flags for cancelled, scheduled or dropped.
+    /// Sets the flags for scheduled, dropped or counted.
     #[inline(always)]
     pub(crate) fn mark(&self, flags: Flags) {
-        self.set_flags(self.flags().with(Flags(flags.0 & Flags::MARKS.0)));
+        self.state.add(flags.marks());
     }
 
     /// Clears these flags.
     #[inline(always)]
     pub(crate) fn unmark(&self, flags: Flags) {
-        self.set_flags(self.flags().without(Flags(flags.0 & Flags::MARKS.0)));
+        self.state.remove(flags.marks());
     }
 
-    /// The identity of the thread in which a thread-safe handle's callback runs.
-    pub(crate) fn runner(&self) -> u64 {
-        self.runner.get()
+    /// Records that `cancel()` was called, and sets these flags as well. Returns the flags from before, or `None` if the
+    /// handle is to be left as it is while another thread calls it, and one does.
+    #[inline(always)]
+    pub(crate) fn note_cancelled(&self, flags: Flags, waits_for_run: bool) -> Option<Flags> {
+        let flags = Flags::CANCELLED.with(flags.marks());
+        self.state.add_if(flags, |now| !(waits_for_run && self.runs_elsewhere(now)))
     }
 
-    pub(crate) fn set_runner(&self, thread: u64) {
-        self.runner.set(thread);
+    /// Returns whether another thread calls the callback of a thread-safe handle that has these flags.
+    pub(crate) fn runs_elsewhere(&self, flags: Flags) -> bool {
+        flags.has(Flags::RUNNING) && self.runner.load(Ordering::Relaxed) != thread_identity()
     }
 
     /// When a timer is due, in seconds of the loop's clock.
@@ -174,8 +145,13 @@ impl HandleValue {
         (memory.owner == TypeId::of::<O>()).then(|| unsafe { This::from_ptr(py, self.owner) })
     }
 
+    /// Returns the callback; `None` once it was released.
     pub(crate) fn callback<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        borrowed(py, self.callback.get())
+        self.state.locked(|flags| self.callback_unless(flags, py))
+    }
+
+    fn callback_unless<'py>(&self, flags: Flags, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        if flags.has(Flags::RELEASED) { None } else { borrowed(py, self.callback.get()) }
     }
 
     pub(crate) fn context<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
@@ -184,37 +160,38 @@ impl HandleValue {
 
     /// Returns the arguments as the tuple that is asyncio's `Handle._args`; `None` once they were released.
     pub(crate) fn arguments<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        if self.flags().has(Flags::RELEASED) {
-            return Ok(None);
-        }
-        let arguments = &self.stack.arguments;
-        if self.count.get() == IN_A_TUPLE {
-            let tuple = borrowed(py, arguments[0].get());
+        let places = self.state.locked(|flags| {
+            let fields = &self.stack.arguments;
+            (!flags.has(Flags::RELEASED))
+                .then(|| (self.count.get(), fields.each_ref().map(|field| borrowed(py, field.get()))))
+        });
+        let Some((count, places)) = places else { return Ok(None) };
+        if count == IN_A_TUPLE {
+            let [tuple, ..] = places;
             return Ok(tuple.map(|tuple| tuple.cast_into()).transpose()?);
         }
-        let inline = &arguments[..self.count.get() as usize];
-        let inline: Vec<_> = inline.iter().filter_map(|argument| borrowed(py, argument.get())).collect();
+        let inline: Vec<_> = places.into_iter().flatten().collect();
         Ok(Some(make::tuple(py, inline)?))
     }
 
     /// The value kept in debug mode: the traceback of the handle's creation and, once cancelled, its representation.
     pub(crate) fn debug<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        borrowed(py, self.debug.get())
+        self.state.locked(|_| borrowed(py, self.debug.get()))
     }
 
     pub(crate) fn set_debug(&self, value: Bound<'_, PyAny>) {
-        let old = self.debug.replace(value.into_ptr());
+        let value = value.into_ptr();
+        let old = self.state.locked(|_| self.debug.replace(value));
         // SAFETY: the field owned one reference, or was null.
         unsafe { ffi::Py_XDECREF(old) };
     }
 
-    /// Releases the callback and its arguments, unless the callback runs. The fields are empty before anything is
-    /// released, because a finalizer may use this handle.
+    /// Releases the callback and its arguments of a handle that was cancelled, unless the callback runs. The fields are
+    /// empty before anything is released, because a finalizer may use this handle.
     pub(crate) fn release_call(&self, py: Python<'_>) {
-        if self.flags().has(Flags::RUNNING) {
+        if !self.state.release() {
             return;
         }
-        self.set_flags(self.flags().with(Flags::RELEASED));
         // A handle without a callback can still be called.
         let callback = self.callback.replace(py.None().into_ptr());
         let arguments = self.stack.arguments.each_ref().map(|argument| argument.replace(null_mut()));
@@ -228,8 +205,14 @@ impl HandleValue {
     }
 
     /// Calls the callback in the handle's context. While it runs, `cancel()` leaves callback and arguments in place.
+    ///
+    /// `is_alone`: whether no other code has the handle.
     #[inline(always)]
-    pub(crate) fn invoke<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    pub(super) fn invoke<'py>(
+        &self,
+        py: Python<'py>,
+        is_alone: impl Fn() -> bool,
+    ) -> Result<Bound<'py, PyAny>, ErrorSet> {
         let context = self.context;
         // SAFETY: `context` is a live object owned by the handle.
         if unsafe { ffi::PyContext_CheckExact(context) } == 0 {
@@ -239,12 +222,19 @@ impl HandleValue {
         if unsafe { ffi::PyContext_Enter(context) } != 0 {
             return Err(ErrorSet::by_interpreter());
         }
-        let before = self.flags();
-        self.set_flags(before.with(Flags::RUNNING));
-        let result = self.call();
-        if !before.has(Flags::RUNNING) {
-            self.set_flags(self.flags().without(Flags::RUNNING));
-        }
+        let claim = self.state.claim(&is_alone);
+        let result = match claim {
+            Claim::First => {
+                if self.state.get().has(Flags::THREADSAFE) {
+                    self.runner.store(thread_identity(), Ordering::Relaxed);
+                }
+                let result = self.call();
+                self.state.end(&is_alone);
+                result
+            }
+            Claim::Further => self.call_again(py),
+            Claim::Refused => py.None().into_ptr(),
+        };
         // SAFETY: entered above on this thread; the handle still owns the context.
         let left = unsafe { ffi::PyContext_Exit(context) };
         // SAFETY: a new reference, or null.
@@ -259,12 +249,32 @@ impl HandleValue {
     #[cold]
     fn invoke_elsewhere<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
         let context = self.context(py).unwrap_or_else(|| py.None().into_bound(py));
-        let callback = self.callback(py).unwrap_or_else(|| py.None().into_bound(py));
+        let Some((callback, arguments)) = self.taken_call(py)? else { return Ok(py.None().into_bound(py)) };
         let mut all = vec![callback];
-        if let Some(arguments) = self.arguments(py)? {
-            all.extend(arguments.iter());
-        }
+        all.extend(arguments.iter());
         Ok(context.getattr(name!("run"))?.call1(make::tuple(py, all)?)?)
+    }
+
+    /// Calls the callback a further time while it runs, by references of its own: the other run may end first.
+    #[cold]
+    fn call_again(&self, py: Python<'_>) -> *mut ffi::PyObject {
+        match self.taken_call(py) {
+            Ok(None) => py.None().into_ptr(),
+            // SAFETY: live objects, a tuple among them.
+            Ok(Some((callback, arguments))) => unsafe {
+                ffi::PyObject_Call(callback.as_ptr(), arguments.as_ptr(), null_mut())
+            },
+            Err(error) => {
+                error.restore(py);
+                null_mut()
+            }
+        }
+    }
+
+    /// Returns callback and arguments, unless they were released.
+    fn taken_call<'py>(&self, py: Python<'py>) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyTuple>)>> {
+        let callback = self.callback(py);
+        Ok(callback.zip(self.arguments(py)?))
     }
 }
 

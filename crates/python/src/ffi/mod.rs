@@ -23,6 +23,8 @@ pub(crate) mod gil_cell;
 pub(crate) mod half_made;
 pub(crate) mod handle_object;
 pub(crate) mod handle_pool;
+mod handle_release;
+mod handle_state;
 pub(crate) mod handle_value;
 mod head;
 pub(crate) mod heap_type;

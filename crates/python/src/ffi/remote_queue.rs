@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::handle_object::Handle;
-use super::handle_value::{Flags, HandleObject};
+use super::handle_value::HandleObject;
 use super::trampoline::attached;
 
 pub(crate) struct RemoteQueue {
@@ -31,10 +31,9 @@ impl RemoteQueue {
 
     /// Posts a handle, unless it is already posted. Any thread may call this.
     pub(crate) fn post(&self, _py: Python<'_>, handle: Handle) {
-        if handle.flags().has(Flags::POSTED) {
+        if !handle.start_posting() {
             return;
         }
-        handle.set_flags(handle.flags().with(Flags::POSTED));
         let object = handle.into_raw();
         let mut newest = self.newest.load(Ordering::Relaxed);
         loop {
@@ -109,7 +108,7 @@ impl Iterator for Drain {
         self.oldest = unsafe { next(object) }.replace(null_mut());
         // SAFETY: the reference that was posted.
         let handle = unsafe { Handle::from_owned(object) };
-        handle.set_flags(handle.flags().without(Flags::POSTED));
+        handle.end_posting();
         Some(handle)
     }
 }

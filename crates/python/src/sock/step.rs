@@ -23,6 +23,7 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::Modes;
 use crate::name;
 use crate::registry::{Direction, Evicted};
+use crate::wrong_thread;
 
 impl Coroutine for Operation {
     fn step(operation: This<'_, Self>, sends_none: bool) -> Result<Step<'_>, ErrorSet> {
@@ -106,6 +107,7 @@ fn first_attempt<'py>(
     socket: &SocketObject,
 ) -> Result<(Attempt<'py>, RawFd), ErrorSet> {
     let owner = operation.owner.get();
+    wrong_thread::refuse_in_debug(owner)?;
     if owner.modes.any(Modes::DEBUG)
         && !socket.bind(py).call_method0(name!("gettimeout"))?.eq(make::integer(py, 0)?)?
     {
