@@ -46,7 +46,7 @@ pub(super) fn attached<'py>() -> Option<Python<'py>> {
 }
 
 impl From<PyErr> for ErrorSet {
-    /// Without the GIL there is no interpreter to set the error in, and it is lost.
+    /// In a detached thread there is no interpreter to set the error in, and it is lost.
     fn from(error: PyErr) -> Self {
         if let Some(py) = attached() {
             error.restore(py);
@@ -59,7 +59,7 @@ impl From<ErrorSet> for PyErr {
     fn from(raised: ErrorSet) -> Self {
         match attached() {
             Some(py) => raised.take(py),
-            None => new_error::<PyRuntimeError>("an error was asked for without the GIL"),
+            None => new_error::<PyRuntimeError>("an error was asked for by a detached thread"),
         }
     }
 }

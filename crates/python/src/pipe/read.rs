@@ -44,7 +44,7 @@ pub(crate) fn on_readable(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
     }
 }
 
-/// Reads once. A file that may block is kept from that first, and where that fails the GIL is released: another process
+/// Reads once. A file that may block is kept from that first, and where that fails the thread detaches: another process
 /// may be faster.
 fn receive<'py>(
     pipe: This<'py, Pipe>,

@@ -28,7 +28,7 @@ pub(crate) struct Inner {
     pub(super) queue: WriteQueue<Bytes>,
     /// Whether a terminal's input has ended for now, and the protocol has not been asked yet whether it reads on.
     pub(super) asks_protocol: bool,
-    /// Whether bytes are being written without the GIL; others wait in the queue behind them.
+    /// Whether bytes are being written by a detached thread; others wait in the queue behind them.
     pub(super) is_sending: bool,
     /// Whether a write is sent at once: to a terminal, to which `print` writes as well, in order.
     pub(super) writes_at_once: bool,

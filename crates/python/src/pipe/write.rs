@@ -23,7 +23,7 @@ use crate::transport::{
     self, AfterWrite, after_send, after_write, is_bytes_like, report_fatal, unchanging, update_interest,
 };
 
-/// The bytes that are copied to be sent without the GIL: as many as a pipe takes without waiting.
+/// The bytes that are copied to be sent by a detached thread: as many as a pipe takes without waiting.
 const COPIED_AT_ONCE: usize = 4096;
 
 /// Implements `transport.write(data)`. Bytes after `close()` or `write_eof()` are dropped.
@@ -123,7 +123,7 @@ fn descriptor_or_wait(pipe: This<'_, Pipe>) -> Result<Number, ErrorSet> {
     })
 }
 
-/// Does the same for a descriptor that blocks, whatever was tried. The GIL is released, in case another process takes the room
+/// Does the same for a descriptor that blocks, whatever was tried. The thread detaches, in case another process takes the room
 /// that was there; so a copy is sent, and another flush in between does nothing.
 #[cold]
 fn flush_when_ready(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {

@@ -32,7 +32,7 @@ pub(crate) use poller::SIGNALS;
 use table::Table;
 
 pub(crate) struct Registry {
-    /// Absent while the loop's thread sleeps in it without the GIL, and after `close()`. Boxed, because it is moved for
+    /// Absent while the loop's thread sleeps in it, detached, and after `close()`. Boxed, because it is moved for
     /// each sleep.
     pub(crate) poller: Option<Box<Poller>>,
     pub(crate) table: Table,

@@ -13,7 +13,8 @@ use crate::ffi::make;
 use crate::ffi::method::{Call, Method, fastcall, no_arguments};
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
-use crate::transport::{check_thread, unchanging};
+use crate::transport::unchanging;
+use crate::wrong_thread::refuse_in_debug;
 
 type Answer<'py> = Result<Bound<'py, PyAny>, ErrorSet>;
 
@@ -241,7 +242,7 @@ fn protocol_methods() -> [Method<Tls>; 11] {
 
 /// In debug mode, refuses a call of a method in the wrong thread.
 fn checked(tls: This<'_, Tls>) -> Result<(), ErrorSet> {
-    check_thread(tls.owner.bind(tls.py()))
+    refuse_in_debug(tls.owner.get())
 }
 
 fn write_one<'py>(call: &Call<'py, Tls>) -> Answer<'py> {

@@ -73,15 +73,6 @@ pub(crate) fn runs_elsewhere(state: &EventLoop) -> bool {
     state.is_running() && !state.is_own_thread()
 }
 
-/// In debug mode, refuses a call in another thread than that of the running loop, as the methods of the loop do.
-#[inline(always)]
-pub(crate) fn check_thread(owner: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
-    if owner.get().modes.any(Modes::DEBUG) {
-        owner.call_method0(name!("_check_thread"))?;
-    }
-    Ok(())
-}
-
 /// Schedules a call for the loop's next turn, in the given context or in a copy of the current one. If another thread
 /// runs the loop it is woken: transports are not thread-safe by asyncio's rules, but the end of one that was closed in
 /// another thread must not wait for an event.

@@ -2,7 +2,6 @@
 
 use pyo3::prelude::*;
 
-use super::callbacks::check_thread;
 use super::flow::set_limits;
 use super::lifecycle::{abort, begin_and_wake, close, connection_lost, finalize, update_interest};
 use super::state::{Inner, Transport};
@@ -17,6 +16,7 @@ use crate::ffi::object::Object;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::imports;
+use crate::wrong_thread::refuse_in_debug;
 
 type Answer<'py> = Result<Bound<'py, PyAny>, ErrorSet>;
 
@@ -203,7 +203,7 @@ fn done<I: Inner>(transport: This<'_, Transport<I>>, outcome: Result<(), ErrorSe
 /// In debug mode, refuses a call of a method in the wrong thread.
 #[inline(always)]
 pub(crate) fn checked<I: Inner>(transport: This<'_, Transport<I>>) -> Result<(), ErrorSet> {
-    check_thread(transport.owner.bind(transport.py()))
+    refuse_in_debug(transport.owner.get())
 }
 
 /// Returns the answer of a closure to the mutable part of a transport.

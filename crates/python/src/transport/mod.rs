@@ -26,9 +26,7 @@ mod repr;
 mod state;
 
 pub(crate) use bytes::{AfterWrite, after_write, is_bytes_like, receive, send, unchanging};
-pub(crate) use callbacks::{
-    check_protocol, check_thread, report_failure, report_fatal, runs_elsewhere, schedule,
-};
+pub(crate) use callbacks::{check_protocol, report_failure, report_fatal, runs_elsewhere, schedule};
 pub(crate) use class::{
     checked, definition, force_close_method, held, method, number, pause_reading, reading_getters, reading_methods,
     resume_reading, writing_getters, writing_methods,
