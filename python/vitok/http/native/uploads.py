@@ -132,8 +132,10 @@ class UploadedFile:
             raise ValueError("the uploaded file is closed")
         future = asyncio.get_running_loop().run_in_executor(None, self._locked, function, *arguments)
         # The file must not be closed under the thread: the number of its descriptor could be another file's then.
-        self._calls += 1
-        future.add_done_callback(self._end_call)
+        # Without the GIL the thread may have finished already, and awaiting what is done does not let callbacks run.
+        if not future.done():
+            self._calls += 1
+            future.add_done_callback(self._end_call)
         return await asyncio.shield(future)
 
     def _locked(self, function: Callable[..., _T], *arguments: Any) -> _T:
