@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use reactor::{Deadline, PollStep, Timeout};
 
 use crate::ffi::constants::{none, truth};
+use crate::ffi::detached::{detached, detached_with};
 use crate::ffi::error::new_error;
 use crate::ffi::handle_object::Flags;
 use crate::ffi::interpreter::check_signals;
@@ -240,13 +241,13 @@ fn sleep(
 /// Waits without the GIL. Other threads may change registrations meanwhile; those changes are applied afterwards.
 fn wait_without_gil(py: Python<'_>, state: &EventLoop, timeout: Timeout) -> io::Result<usize> {
     if timeout == Timeout::Now && !state.registry.with(py, |registry| registry.has_anything_to_poll()) {
-        py.detach(|| ());
+        detached(py, || ());
         return Ok(0);
     }
-    let Some(mut poller) = state.registry.with(py, |registry| registry.poller.take()) else {
+    let Some(poller) = state.registry.with(py, |registry| registry.poller.take()) else {
         return Ok(0);
     };
-    let (poller, outcome) = py.detach(move || {
+    let (poller, outcome) = detached_with(py, poller, |mut poller| {
         let outcome = poller.wait(timeout);
         (poller, outcome)
     });

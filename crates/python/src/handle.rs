@@ -14,6 +14,7 @@ use pyo3::types::PyDict;
 use crate::ffi::arguments::Call;
 use crate::ffi::class::{Definition, order};
 use crate::ffi::constants::truth;
+use crate::ffi::detached::detached;
 use crate::ffi::error::new_error;
 use crate::ffi::getter::{Getter, getter, repr};
 use crate::ffi::handle_object::{Flags, Handle};
@@ -226,7 +227,7 @@ fn waits_for_callback(owner: &EventLoop, handle: &HandleValue) -> bool {
 #[cold]
 fn wait_for_callback(py: Python<'_>, handle: &HandleValue) -> Result<(), ErrorSet> {
     while handle.runs_elsewhere(handle.flags()) {
-        py.detach(|| std::thread::sleep(CANCEL_POLL));
+        detached(py, || std::thread::sleep(CANCEL_POLL));
         crate::ffi::interpreter::check_signals(py)?;
     }
     Ok(())

@@ -16,6 +16,7 @@ use reactor::{Address, Interest, Token, monotonic_ns, socket};
 
 use crate::accept_task::{self, Accepted, Acceptor};
 use crate::error::os_error;
+use crate::ffi::detached::detached;
 use crate::ffi::gil_cell::ClassCell;
 use crate::ffi::make;
 use crate::ffi::socket_object::SocketObject;
@@ -213,7 +214,7 @@ fn note_harmless(listener: &Bound<'_, Listener>, parts: &Parts, failures: usize)
 fn accept(py: Python<'_>, descriptor: RawFd) -> io::Result<(OwnedFd, Address)> {
     match socket::accept(descriptor) {
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-            py.detach(|| socket::accept_when_ready(descriptor))
+            detached(py, || socket::accept_when_ready(descriptor))
         }
         outcome => outcome,
     }

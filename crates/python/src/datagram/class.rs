@@ -13,8 +13,8 @@ use crate::ffi::socket_object::SocketObject;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::transport::{
-    checked, definition, force_close_method, held, method, number, reading_getters, reading_methods, writing_getters,
-    writing_methods,
+    checked, definition, force_close_method, held, method, number, reading_getters, reading_methods,
+    writing_getters, writing_methods,
 };
 
 /// Creates the class and adds it to the module.

@@ -31,6 +31,9 @@ pub(crate) struct Bytes {
 
 // SAFETY: the content never changes, and a shared reference does not touch the reference count.
 unsafe impl Sync for Bytes {}
+// SAFETY: any attached thread may release the reference, and code that is not attached can hold none
+// (`super::detached`).
+unsafe impl Send for Bytes {}
 
 impl Bytes {
     /// Returns a reference to the object if it is exactly `bytes`.

@@ -1,8 +1,10 @@
 //! `GilCell<T>`: data of a loop that any thread may reach through the Python object, but only one at a time.
 //!
-//! With the GIL, holding it gives access to the data, and a flag catches re-entry. Without the GIL it is a mutex. In
-//! both builds the closure must be short and must neither call Python nor release an object: a finalizer could enter it
-//! again.
+//! With the GIL, holding it gives access to the data, and a flag catches re-entry. Without the GIL it is a cell that one
+//! thread owns (`threads::OwnedCell`): the first to enter it, or the one that has claimed it. Others may enter, at the
+//! price of a lock from then on. In both builds the closure must be short and must neither call Python nor release an
+//! object: a finalizer could enter it again, and threads that wait for each other do not stop when the collector or
+//! `os.fork()` stops the world.
 
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
@@ -21,12 +23,20 @@ mod cell {
         busy: Cell<bool>,
     }
 
-    // SAFETY: `with` requires a `Python` token, which one thread at a time holds, and never releases it inside.
-    unsafe impl<T> Sync for GilCell<T> {}
+    // SAFETY: `with` requires a `Python` token, which one thread at a time holds, and never releases it inside. That
+    // thread may take the value out and keep it, so the value must be `Send`.
+    unsafe impl<T: Send> Sync for GilCell<T> {}
 
     impl<T> GilCell<T> {
         pub(crate) const fn new(value: T) -> Self {
             Self { value: UnsafeCell::new(value), busy: Cell::new(false) }
+        }
+
+        /// As [`new`](Self::new). Without the GIL: no thread becomes the owner by entering first, but one can
+        /// [claim](Self::claim) it.
+        #[allow(dead_code)]
+        pub(crate) const fn new_unowned(value: T) -> Self {
+            Self::new(value)
         }
 
         /// Runs `body` on the value. Re-entry is a bug of ours: it panics, and the trampoline makes an exception of it.
@@ -39,6 +49,25 @@ mod cell {
             drop(free_again);
             result
         }
+
+        /// As [`with`](Self::with), unless the cell is another thread's, or everybody's: without the GIL, a pool that
+        /// would make threads wait for each other is worth nothing.
+        #[allow(dead_code)]
+        #[inline(always)]
+        pub(crate) fn with_if_owner<R>(&self, py: Python<'_>, body: impl FnOnce(&mut T) -> R) -> Option<R> {
+            Some(self.with(py, body))
+        }
+
+        /// Makes the calling thread the owner, if the one before has [given it up](Self::give_up). With the GIL nobody
+        /// needs to be.
+        #[allow(dead_code)]
+        #[inline(always)]
+        pub(crate) fn claim(&self, _py: Python<'_>) {}
+
+        /// Ends the ownership of the calling thread.
+        #[allow(dead_code)]
+        #[inline(always)]
+        pub(crate) fn give_up(&self, _py: Python<'_>) {}
 
         /// Returns what `look` reads from the value, for the garbage collector; `None` while the value is being
         /// changed.
@@ -66,28 +95,66 @@ mod cell {
 
 #[cfg(Py_GIL_DISABLED)]
 mod cell {
-    use std::sync::{Mutex, PoisonError};
-
+    use pyo3::ffi;
     use pyo3::prelude::*;
+    use threads::{Aside, OwnedCell};
 
-    pub(crate) struct GilCell<T>(Mutex<T>);
+    use crate::ffi::trampoline::attached;
 
-    // SAFETY: the mutex serialises access, and its content is references to Python objects, which any thread may use.
-    unsafe impl<T> Sync for GilCell<T> {}
-    // SAFETY: as above.
-    unsafe impl<T> Send for GilCell<T> {}
+    /// A thread that waits for a cell does so detached. The one inside may wait for a lock of the interpreter, and if
+    /// the world is stopped then, it goes on only after the thread that waits has stopped too.
+    pub(crate) struct Detached;
+
+    impl Aside for Detached {
+        fn aside(wait: impl FnOnce()) {
+            if attached().is_none() {
+                return wait();
+            }
+            // SAFETY: this thread is attached.
+            let state = unsafe { ffi::PyEval_SaveThread() };
+            wait();
+            // SAFETY: the state that this thread had.
+            unsafe { ffi::PyEval_RestoreThread(state) };
+        }
+    }
+
+    pub(crate) struct GilCell<T>(OwnedCell<T, Detached>);
 
     impl<T> GilCell<T> {
         pub(crate) const fn new(value: T) -> Self {
-            Self(Mutex::new(value))
+            Self(OwnedCell::new(value))
         }
 
+        #[allow(dead_code)]
+        pub(crate) const fn new_unowned(value: T) -> Self {
+            Self(OwnedCell::new_shared(value))
+        }
+
+        #[inline(always)]
         pub(crate) fn with<R>(&self, _py: Python<'_>, body: impl FnOnce(&mut T) -> R) -> R {
-            body(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+            self.0.with(body)
+        }
+
+        #[allow(dead_code)]
+        #[inline(always)]
+        pub(crate) fn with_if_owner<R>(&self, _py: Python<'_>, body: impl FnOnce(&mut T) -> R) -> Option<R> {
+            self.0.with_if_owner(body)
+        }
+
+        #[allow(dead_code)]
+        pub(crate) fn claim(&self, _py: Python<'_>) {
+            self.0.claim();
+        }
+
+        #[allow(dead_code)]
+        pub(crate) fn give_up(&self, _py: Python<'_>) {
+            self.0.give_up();
         }
 
         pub(crate) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
-            self.0.try_lock().ok().map(|value| look(&value))
+            // SAFETY: only functions that the collector calls use this. It has stopped every other attached thread, and
+            // threads that are not attached don't enter.
+            unsafe { self.0.peek(look) }
         }
     }
 }
@@ -97,12 +164,15 @@ pub(crate) use cell::GilCell;
 /// A [`GilCell`] of a `#[pyclass]`, whose values PyO3 requires to be `Send`. A drop without the GIL leaks the value.
 pub(crate) struct ClassCell<T>(ManuallyDrop<GilCell<T>>);
 
-// SAFETY: only attached threads reach and drop the content.
-unsafe impl<T> Send for ClassCell<T> {}
-
 impl<T> ClassCell<T> {
     pub(crate) const fn new(value: T) -> Self {
         Self(ManuallyDrop::new(GilCell::new(value)))
+    }
+
+    /// As [`GilCell::new_unowned`].
+    #[allow(dead_code)]
+    pub(crate) const fn new_unowned(value: T) -> Self {
+        Self(ManuallyDrop::new(GilCell::new_unowned(value)))
     }
 }
 

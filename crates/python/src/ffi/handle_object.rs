@@ -20,6 +20,10 @@ use super::trampoline::ErrorSet;
 /// finalizer.
 pub(crate) struct Handle(NonNull<HandleObject>);
 
+// SAFETY: a reference to an object that any attached thread may use, and code that is not attached can hold none
+// (`super::detached`).
+unsafe impl Send for Handle {}
+
 impl Drop for Handle {
     #[inline(always)]
     fn drop(&mut self) {

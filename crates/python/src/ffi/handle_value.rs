@@ -94,6 +94,9 @@ pub(super) struct Bins {
     pub(super) depth: usize,
 }
 
+// SAFETY: memory that no other code has, which any attached thread may use or free.
+unsafe impl Send for Bins {}
+
 impl HandleValue {
     #[inline(always)]
     pub(crate) fn flags(&self) -> Flags {

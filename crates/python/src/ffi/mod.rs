@@ -15,6 +15,7 @@ pub(crate) mod class;
 pub(crate) mod constants;
 pub(crate) mod coroutine;
 pub(crate) mod coroutine_method;
+pub(crate) mod detached;
 pub(crate) mod error;
 pub(crate) mod forced_unwind;
 pub(crate) mod free_list;

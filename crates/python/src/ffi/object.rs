@@ -4,7 +4,6 @@
 //! deallocators that the interpreter calls here without PyO3, it puts the reference aside for later: a transport
 //! without references would stay open. Objects of the loop and its transports are dropped by attached threads only.
 
-use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 
@@ -15,16 +14,16 @@ use super::this::{Held, This};
 
 /// A reference to a Python object. It is dropped while attached, and never inside
 /// [`GilCell::with`](super::gil_cell::GilCell::with): the last reference may run a finalizer.
-pub(crate) struct Object<T = PyAny>(ManuallyDrop<Py<T>>, PhantomData<*const ()>);
-
-// SAFETY: what a shared reference gives asks for a token, or is PyO3's and may be had by any thread.
-unsafe impl<T> Sync for Object<T> {}
+///
+/// It may go to another thread, as long as that is attached: code that runs without the interpreter can hold none
+/// (`super::detached`).
+pub(crate) struct Object<T = PyAny>(ManuallyDrop<Py<T>>);
 
 impl<T> Object<T> {
     /// Returns one more reference to the same object.
     #[inline(always)]
     pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
-        Self(ManuallyDrop::new(self.0.clone_ref(py)), PhantomData)
+        Self(ManuallyDrop::new(self.0.clone_ref(py)))
     }
 
     /// Returns the reference in PyO3's form for attached threads.
@@ -47,7 +46,7 @@ impl<T: Held> Object<T> {
 impl<T> From<Bound<'_, T>> for Object<T> {
     #[inline(always)]
     fn from(object: Bound<'_, T>) -> Self {
-        Self(ManuallyDrop::new(object.unbind()), PhantomData)
+        Self(ManuallyDrop::new(object.unbind()))
     }
 }
 

@@ -11,6 +11,7 @@ use super::state::{Pipe, open_descriptor, stop_blocking};
 use crate::error::os_error;
 use crate::ffi::bytes;
 use crate::ffi::constants::{none, truth};
+use crate::ffi::detached::detached_with;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
@@ -63,7 +64,7 @@ fn receive<'py>(
     }
     let counters = &pipe.owner.get().counters;
     bytes::filled(py, READ_WHEN_READY, |room| {
-        counters.received(py.detach(|| socket::read_when_ready(descriptor, room)))
+        counters.received(detached_with(py, room, |room| socket::read_when_ready(descriptor, room)))
     })
 }
 

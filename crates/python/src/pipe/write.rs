@@ -16,6 +16,7 @@ use stream::Admission;
 use super::state::{Inner, Number, Pipe, open_descriptor, stop_blocking};
 use crate::counters::Counters;
 use crate::error::os_error;
+use crate::ffi::detached::detached;
 use crate::ffi::error::{new_error, no_memory};
 use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
@@ -132,7 +133,7 @@ fn flush_when_ready(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
     loop {
         let descriptor = descriptor_or_wait(pipe)?;
         let Some(count) = pipe.inner.with(py, |inner| inner.begin_copy(&mut copy)) else { break };
-        let sent = py.detach(|| socket::write_when_ready(descriptor.raw(), &copy[..count]));
+        let sent = detached(py, || socket::write_when_ready(descriptor.raw(), &copy[..count]));
         let sent = pipe.owner.get().counters.sent(sent);
         match pipe.inner.with(py, |inner| inner.end_copy(count, sent)) {
             Ok(true) => {}

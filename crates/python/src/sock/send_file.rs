@@ -14,6 +14,7 @@ use reactor::socket;
 use super::attempt::{Attempt, Place};
 use crate::error::os_error;
 use crate::ffi::call::call_method;
+use crate::ffi::detached::detached;
 use crate::ffi::instance::Visit;
 use crate::ffi::make;
 use crate::ffi::object::Object;
@@ -92,7 +93,7 @@ impl FileWork {
             return self.fail(place, &io::Error::from_raw_os_error(libc::EBADF), is_first);
         }
         let (descriptor, file, offset) = (place.descriptor(), self.number, self.offset);
-        match py.detach(|| socket::send_file(descriptor, file, offset, left)) {
+        match detached(py, || socket::send_file(descriptor, file, offset, left)) {
             Ok(0) => self.end(place),
             Ok(sent) => {
                 place.owner.counters.bytes_sent.add(sent);

@@ -10,6 +10,7 @@ use stream::WriteEnd;
 use super::state::{Inner, Socket, Stream};
 use super::write;
 use crate::error::os_error;
+use crate::ffi::detached::detached_with;
 use crate::ffi::error::new_error;
 use crate::ffi::interpreter::check_signals;
 use crate::ffi::this::This;
@@ -58,7 +59,7 @@ pub(super) fn close_socket(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     match stream.inner.with(py, Inner::take_socket) {
         Socket::Owned(file) => {
             let closed = if socket::lingers(file.as_raw_fd()) {
-                let closed = py.detach(|| socket::close(file));
+                let closed = detached_with(py, file, socket::close);
                 // One may have ended the wait. The next Python code may be a callback of a weak reference, which would
                 // swallow its exception.
                 check_signals(py)?;

@@ -43,7 +43,8 @@ impl ConnectionCount {
     /// Count one less, if there are any, and return how many are left.
     fn remove(&self) -> usize {
         let less = |open: usize| Some(open.saturating_sub(1));
-        let before = self.open.fetch_update(Ordering::AcqRel, Ordering::Relaxed, less).unwrap_or_else(|open| open);
+        let before =
+            self.open.fetch_update(Ordering::AcqRel, Ordering::Relaxed, less).unwrap_or_else(|open| open);
         before.saturating_sub(1)
     }
 }

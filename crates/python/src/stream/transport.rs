@@ -55,10 +55,7 @@ impl transport::Inner for Inner {
         drop(released);
     }
 
-    fn replace_protocol(
-        stream: This<'_, Stream>,
-        protocol: &Bound<'_, PyAny>,
-    ) -> PyResult<Option<Object>> {
+    fn replace_protocol(stream: This<'_, Stream>, protocol: &Bound<'_, PyAny>) -> PyResult<Option<Object>> {
         let read_mode = read_mode_of(stream.owner.bind(stream.py()), protocol)?;
         let protocol = protocol.clone().into();
         Ok(stream.inner.with(stream.py(), |inner| {

@@ -28,8 +28,8 @@ mod state;
 pub(crate) use bytes::{AfterWrite, after_write, is_bytes_like, receive, send, unchanging};
 pub(crate) use callbacks::{check_protocol, report_failure, report_fatal, runs_elsewhere, schedule};
 pub(crate) use class::{
-    checked, definition, force_close_method, held, method, number, pause_reading, reading_getters, reading_methods,
-    resume_reading, writing_getters, writing_methods,
+    checked, definition, force_close_method, held, method, number, pause_reading, reading_getters,
+    reading_methods, resume_reading, writing_getters, writing_methods,
 };
 pub(crate) use flow::{given_limits, pause_if_high};
 pub(crate) use interest::alive;

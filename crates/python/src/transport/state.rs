@@ -27,7 +27,7 @@ pub(crate) struct Transport<I: Inner> {
 }
 
 /// The mutable part of a transport: of a stream, of datagrams, of a pipe.
-pub(crate) trait Inner: Sized + 'static {
+pub(crate) trait Inner: Sized + Send + 'static {
     /// The classes of these transports: statics.
     fn classes() -> &'static [Class<Transport<Self>>];
 

@@ -70,6 +70,10 @@ pub(crate) struct Session {
     is_reporting: bool,
 }
 
+// SAFETY: a connection of OpenSSL may be used by one thread after the other. What else has the connection and its channel
+// is the object, whose lock is taken for each use.
+unsafe impl Send for Session {}
+
 impl Session {
     /// Returns the reason for which no connection of this process can be used in this way.
     pub(crate) fn obstacle(py: Python<'_>) -> PyResult<Option<String>> {
@@ -216,12 +220,7 @@ impl Session {
     }
 
     #[inline]
-    fn outcome(
-        &self,
-        py: Python<'_>,
-        status: Result<(), c_int>,
-        count: usize,
-    ) -> Result<Outcome, ErrorSet> {
+    fn outcome(&self, py: Python<'_>, status: Result<(), c_int>, count: usize) -> Result<Outcome, ErrorSet> {
         // A callback of the context may have raised: from 3.15 on that is left to whoever made the call.
         if PyErr::occurred(py) {
             return Err(ErrorSet::by_interpreter());
