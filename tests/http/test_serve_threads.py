@@ -3,6 +3,7 @@
 Signals and the end are tested in test_serve_threads_ending.py, and refusals in test_serve_threads_refused.py.
 """
 
+import itertools
 import os
 import socket
 from contextlib import ExitStack
@@ -12,7 +13,17 @@ import pytest
 from certificates_made import Certificates
 from served import serving
 from test_serve_workers import workers_of
-from threads_support import APP, MAIN, Client, clients_of_all, names, needs_free_threading, output_until, spread
+from threads_support import (
+    APP,
+    MAIN,
+    Client,
+    clients_of_all,
+    names,
+    needs_free_threading,
+    open_to_all,
+    output_until,
+    spread,
+)
 from tls_clients import trusting_anything
 
 pytestmark = [pytest.mark.vitok_only, needs_free_threading]
@@ -37,10 +48,7 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, ...]:
 def test_all_threads_accept(where: tuple[str, ...]) -> None:
     """Connections that stay go to all threads of one process, which has no others; the lifespan is the main one's."""
     with serving(*FOUR, *where, app=APP) as served, ExitStack() as stack:
-        seen = spread(served, stack, 64)
-        assert set(seen) == names(4)
-        # A quarter of them each, unless the machine is busy.
-        assert min(seen.values()) >= 2, seen
+        open_to_all(served, stack, 4)
         client = Client(served)
         stack.callback(client.close)
         answer = client.ask()
@@ -127,7 +135,7 @@ def test_several_addresses_and_a_unix_socket(tmp_path: Path) -> None:
         assert len(urls) == 2
         for url in urls:
             served.urls = [url]
-            assert set(spread(served, stack, 48)) == names(4)
+            open_to_all(served, stack, 4)
         assert served.end() == 0
     assert not path.exists()
 
@@ -140,7 +148,7 @@ def test_tls_in_all_threads(certificates: Certificates) -> None:
     ):
         context = trusting_anything()
         seen = set()
-        for _ in range(64):
+        while len(seen) < 4:
             raw = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=20))
             sock = stack.enter_context(context.wrap_socket(raw, server_hostname="localhost"))
             sock.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -159,14 +167,15 @@ def test_proxy_protocol_in_all_threads() -> None:
         ExitStack() as stack,
     ):
         seen = set()
-        for number in range(64):
+        for number in itertools.count(1):
             client = Client(served)
             stack.callback(client.close)
-            client.sock.sendall(f"PROXY TCP4 192.0.2.{number} 127.0.0.1 {1000 + number} 80\r\n".encode())
+            client.sock.sendall(f"PROXY TCP4 192.0.2.{number % 256} 127.0.0.1 {1000 + number} 80\r\n".encode())
             answer = client.ask()
-            assert answer["client"] == [f"192.0.2.{number}", 1000 + number]
+            assert answer["client"] == [f"192.0.2.{number % 256}", 1000 + number]
             seen.add(answer["thread"])
-        assert len(seen) > 1
+            if len(seen) == 4:
+                break
         assert served.end() == 0
 
 

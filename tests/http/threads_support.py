@@ -76,6 +76,17 @@ def names(count: int) -> set[str]:
     return {MAIN, *(f"vitok server {number}" for number in range(2, count + 1))}
 
 
+def open_to_all(served: Served, stack: ExitStack, count: int) -> None:
+    """Open connections one after the other, which stay, until each of so many threads has one; no other has any.
+
+    Usually that takes as many; a thread that is awake may be faster than one that is woken.
+    """
+    seen: set[str] = set()
+    while len(seen) < count:
+        seen |= spread(served, stack, 1).keys()
+    assert seen == names(count)
+
+
 def spread(served: Served, stack: ExitStack, count: int) -> Counter[str]:
     """Open connections one after the other, which stay, and count them by their threads."""
     seen: Counter[str] = Counter()

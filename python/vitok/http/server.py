@@ -14,7 +14,7 @@ from ssl import SSLContext
 from typing import Any, Unpack
 
 from vitok._loop import Loop
-from vitok._native import HttpServer
+from vitok._native import HttpServer, HttpTotals
 
 from . import free_threading, metrics, mounts, privileges, process_limits, proxies, sockets, tls
 from .application import Application, is_native, load
@@ -345,6 +345,9 @@ class Server:
 
     def _served(self, lifespan: Lifespan) -> Served:
         access_log = self._options.access_log and self._log.wants_access()
+        totals: HttpTotals | None = None
+        if self._options.threads > 1:
+            totals = HttpTotals(counts_requests=self._options.limit_max_requests is not None)
         settings = native_options(
             self._options,
             state=lifespan.state,
@@ -353,6 +356,7 @@ class Server:
             follows_scopes=self._options.proxy_headers,
             metrics=self._options.metrics is not None,
             forwarded=self._forwarded,
+            totals=totals,
         )
         return Served(self._options, self._outer, settings, self._trusted, self._context, self._log)
 
