@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,11 @@ from vitok._native import HttpServer
 
 from . import sockets
 from .exposition import Family, chosen, rendered
+from .leaving import first_of
 from .log import Log
 from .metric_families import server_families, worker_families
 from .options import OptionError, Options, native_options
+from .report import FRESH_SECONDS
 
 # Prometheus has one connection, a probe one for each question, and neither sends content: with small limits, clients
 # that are slow, or many, take little from the application beside which this runs. Prometheus asks once a minute by
@@ -40,6 +42,8 @@ _BACKLOG = 128
 # The time for running scrapes when the server ends, and for their connections to be told.
 _END_SECONDS = 0.5
 _ABORT_SECONDS = 0.1
+# A thread that has not answered for so long is stuck, as far as can be known.
+SILENT_SECONDS = 3.0
 _WILDCARDS = ("0.0.0.0", "::")
 
 
@@ -54,6 +58,10 @@ class Source(Protocol):
         """Return in a line why requests are not served now, "" if they are, within a second."""
         ...
 
+    async def stuck(self) -> str:
+        """Return in a line what hangs and is not replaced, "" for nothing; within a second."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SingleProcess:
@@ -62,15 +70,33 @@ class SingleProcess:
     report: Callable[[], dict[str, Any]]
     reason: Callable[[], str]
     """Why requests are not served, or ""."""
+    answered: Callable[[], Awaitable[object]]
+    """Waits until all further threads have answered, and told their numbers."""
+    silent: Callable[[float], list[str]]
+    """The names of the threads that have not answered for so many seconds."""
 
     async def families(self) -> list[Family]:
-        """Return the metrics of this process."""
+        """Return the metrics of this process. Those of a thread that is silent are the last that it has told."""
+        await self._ask()
         workers = worker_families(ready=int(not self.reason()), expected=1, restarts={})
         return server_families(**self.report()) + workers
 
     async def unready(self) -> str:
         """Return why requests are not served, or ""."""
         return self.reason()
+
+    async def stuck(self) -> str:
+        """Return which threads are silent, or ""."""
+        await self._ask()
+        names = self.silent(SILENT_SECONDS)
+        return f"silent: {', '.join(names)}" if names else ""
+
+    async def _ask(self) -> None:
+        asked = asyncio.ensure_future(self.answered())
+        try:
+            await first_of(asked, seconds=FRESH_SECONDS)
+        finally:
+            asked.cancel()
 
 
 def address_of(options: Options) -> sockets.Tcp | sockets.Unix | None:
@@ -175,8 +201,9 @@ class _Pages:
     def _on_gathered(self, _: asyncio.Task[list[Family]]) -> None:
         self._gathering = None
 
-    def _live(self, _: Any) -> Any:
-        return _page(200, "alive")
+    async def _live(self, _: Any) -> Any:
+        reason = await self._source.stuck()
+        return _page(503, reason) if reason else _page(200, "alive")
 
     async def _ready(self, _: Any) -> Any:
         reason = await self._source.unready()

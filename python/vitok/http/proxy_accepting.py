@@ -22,7 +22,7 @@ from .proxies import Trusted
 from .proxy_protocol import SIZE_AT_MOST, VERSIONS, ProxyProtocolError, parse
 
 if TYPE_CHECKING:
-    from vitok._native import HttpServer
+    from vitok._native import HttpServer, HttpTotals
 
     from .log import Log
     from .options import Options
@@ -36,8 +36,12 @@ _PIECE = 4096
 class ProxyConnections:
     """What all connections of one server have in common: who is trusted, the version, and the limits."""
 
-    def __init__(self, http: HttpServer, options: Options, trusted: Trusted, log: Log) -> None:
+    def __init__(
+        self, http: HttpServer, options: Options, trusted: Trusted, log: Log, totals: HttpTotals | None = None
+    ) -> None:
+        """`totals` counts the connections that the servers of all threads have."""
         self.http = http
+        self._totals = totals
         self.beginning: int = 0
         """How many connections have not been handed on."""
         self.limit: int | None = options.limit_connections
@@ -76,7 +80,10 @@ class ProxyConnections:
 
     def is_full(self) -> bool:
         """Return whether there are as many connections as the options allow."""
-        return self.limit is not None and self.beginning + self.http.connections >= self.limit
+        return self.limit is not None and self.beginning + self._open() >= self.limit
+
+    def _open(self) -> int:
+        return self.http.connections if self._totals is None else self._totals.connections
 
     def close(self) -> None:
         """Log what waits to be logged."""

@@ -42,16 +42,36 @@ _LOOP_COUNTS = ("turns", "callbacks", "polls", "wakeups", "events", "bytes_recei
 _LOOP_VALUES = ("ready", "timers")
 # The numbers that are lists: of classes of statuses, and of the buckets of durations.
 _LENGTHS = {"requests": 6, "durations": len(DURATION_BOUNDS) + 1}
+# The time that workers and threads have for a fresh report: a scrape is to take less than a second, even if one of them
+# hangs. Then its last report is used; that of a worker is a second older than the moment in which it began to hang, or
+# younger.
+FRESH_SECONDS = 0.5
 _UNBOUNDED = 2**64
 _STAT = Path("/proc/self/stat")
 # By the number of the process, since a program may fork.
 _start_times: dict[int, float | None] = {}
 
 
-def process_report(loop: AbstractEventLoop | None = None, http: HttpServer | None = None) -> dict[str, Numbers]:
-    """Return the numbers of this process, of this loop, which is vitok's, and of this server."""
+def process_report(
+    loop: AbstractEventLoop | None = None, http: HttpServer | None = None, others: Iterable[Mapping[str, Numbers]] = ()
+) -> dict[str, Numbers]:
+    """Return the numbers of this process: its own, and the sums of those of this loop and server, and of other threads.
+
+    `others` are what `loop_report` has returned in those threads.
+    """
     counts: Numbers = {"cpu_seconds": time.process_time()}
     values: Numbers = {"resident_bytes": resident_bytes()}
+    reports = [loop_report(loop, http), *others]
+    return {
+        "counts": total([counts, *(report.get("counts", {}) for report in reports)]),
+        "values": total([values, *(report.get("values", {}) for report in reports)]),
+    }
+
+
+def loop_report(loop: AbstractEventLoop | None, http: HttpServer | None) -> dict[str, Numbers]:
+    """Return the numbers of this loop, which is vitok's and runs in this thread, and of its server."""
+    counts: Numbers = {}
+    values: Numbers = {}
     if loop is not None:
         told = _metrics.observe(loop)
         counts |= {f"loop_{name}": told[name] for name in _LOOP_COUNTS}

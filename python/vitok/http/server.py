@@ -236,7 +236,7 @@ class Server:
         """Return the numbers of this process for its metrics, for JSON; empty without the option for them."""
         if self._options.metrics is None:
             return {}
-        return process_report(asyncio.get_running_loop(), self._http)
+        return process_report(asyncio.get_running_loop(), self._http, self._threads.reports())
 
     async def serve_until_signal(self) -> None:
         """Serve until SIGINT or SIGTERM as well. A second signal ends at once and has its usual effect.
@@ -369,7 +369,7 @@ class Server:
         self._notifier.ready(self.urls)
 
     def _source(self) -> metrics.SingleProcess:
-        return metrics.SingleProcess(self.report, self._unready)
+        return metrics.SingleProcess(self.report, self._unready, self.loops_run, self._threads.silent)
 
     def _unready(self) -> str:
         """Return why requests are not served, or ""."""

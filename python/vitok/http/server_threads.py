@@ -18,6 +18,7 @@ from typing import Any
 
 from . import sockets
 from .leaving import CANCEL_SECONDS, Leaving, run, run_until
+from .report import Numbers, loop_report
 from .serving_loop import ABORT_SECONDS, Served, ServingLoop
 
 # The extra time for a thread that has to tell that its connections have ended: one that is blocked never does.
@@ -102,6 +103,18 @@ class ServerThreads:
         if answers:
             await asyncio.wait(answers)
 
+    def reports(self) -> list[dict[str, Numbers]]:
+        """Return the numbers that each thread has told last, also one that has ended."""
+        return [thread.report for thread in self._threads]
+
+    def silent(self, seconds: float) -> list[str]:
+        """Return the names of the threads that were asked so long ago and have not answered."""
+        latest = self._now() - seconds
+        return [thread.thread.name for thread in self._threads if thread.is_silent_since(latest)]
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
 
 class _ServerThread:
     """One thread. What it does itself is in methods that begin with `_in_thread`."""
@@ -111,6 +124,9 @@ class _ServerThread:
         self.log = served.log
         self.error: BaseException | None = None
         """The exception with which it has ended."""
+        self.report: dict[str, Numbers] = {}
+        """The numbers that it has told last, if there are metrics."""
+        self._questions: list[float] = []
         self._main: Any = asyncio.get_running_loop()
         self.opened: asyncio.Future[None] = self._main.create_future()
         """Done when it accepts connections, or has ended."""
@@ -165,10 +181,22 @@ class _ServerThread:
         self._post(self._released.set)
 
     def ask(self) -> asyncio.Future[None]:
-        """Return a future that is done once the thread has run a callback."""
+        """Return a future that is done once the thread has run a callback, which tells its numbers."""
         answer: asyncio.Future[None] = self._main.create_future()
-        self._post(lambda: self._tell(lambda: _complete(answer)))
+        question = self._main.time()
+        self._questions.append(question)
+
+        def take(report: dict[str, Numbers]) -> None:
+            self.report = report
+            self._questions.remove(question)
+            _complete(answer)
+
+        self._post(lambda: self._tell(partial(take, self._in_thread_report())))
         return answer
+
+    def is_silent_since(self, time: float) -> bool:
+        """Return whether it was asked at this time of the main loop, or before, and has not answered, nor ended."""
+        return self.thread.is_alive() and bool(self._questions) and self._questions[0] <= time
 
     def replace(self, context: ssl.SSLContext) -> asyncio.Future[None]:
         """Return a future that is done once the thread uses this context: with an OSError if it can't.
@@ -230,8 +258,13 @@ class _ServerThread:
             await self._asked.wait()
         finally:
             await serving.end(self._at_once, restarts=self._restarts)
-            self._tell(lambda: _complete(self.drained))
+            self._tell(partial(self._on_drained, self._in_thread_report()))
         await self._released.wait()
+
+    def _in_thread_report(self) -> dict[str, Numbers]:
+        if self._served.options.metrics is None or self._serving is None:
+            return {}
+        return loop_report(asyncio.get_running_loop(), self._serving.http)
 
     def _in_thread_begin(self) -> None:
         """Prepare the loop, and make the calls that have come already."""
@@ -245,6 +278,11 @@ class _ServerThread:
             early, self._early = self._early, []
         for call in early:
             call()
+
+    def _on_drained(self, report: dict[str, Numbers]) -> None:
+        # Its last numbers: what it has counted must not be missing from the sums.
+        self.report = report
+        _complete(self.drained)
 
     def _on_end(self, error: BaseException | None) -> None:
         self.error = error

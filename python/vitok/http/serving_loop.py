@@ -53,7 +53,8 @@ class ServingLoop:
         self._log = served.log
         proxy: ProxyConnections | None = None
         if options.proxy_protocol != "none":
-            proxy = ProxyConnections(self.http, options, served.trusted, served.log)
+            totals = served.settings["totals"]
+            proxy = ProxyConnections(self.http, options, served.trusted, served.log, totals)
         self._listeners = Listeners(
             self.http,
             bound,

@@ -94,7 +94,7 @@ async def _obey(server: Server, reader: asyncio.StreamReader, reports: Reports) 
     try:
         while (word := (await reader.readline()).rstrip()) in (END, END_REPLACED, NOW, REPORT, REOPEN):
             if word == REPORT:
-                reports.send()
+                reports.ask()
             elif word == REOPEN:
                 server.reopen_logs()
             else:
@@ -111,6 +111,7 @@ class Reports:
         self._writer = writer
         # Whether a further thread is waited for: a report would say that all loops run.
         self._is_waiting = False
+        self._answering: asyncio.Task[None] | None = None
 
     async def run(self, interval: float) -> None:
         """Report in every interval, from the start on, and say when the process is due for replacement.
@@ -130,6 +131,17 @@ class Reports:
         finally:
             self._is_waiting = False
             due.cancel()
+            if self._answering is not None:
+                self._answering.cancel()
+
+    def ask(self) -> None:
+        """Report as soon as all threads have told their numbers, which is now for a worker with one."""
+        if self._answering is None or self._answering.done():
+            self._answering = asyncio.create_task(self._answer())
+
+    async def _answer(self) -> None:
+        await self._server.loops_run()
+        self.send()
 
     def send(self) -> None:
         """Report now, unless a report follows anyway, or some wait already: a supervisor that is stopped reads none."""

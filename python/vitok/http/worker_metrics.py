@@ -14,14 +14,11 @@ from typing import TYPE_CHECKING
 from .exposition import Family
 from .leaving import first_of
 from .metric_families import server_families, worker_families
-from .report import Numbers, checked, process_report, total
+from .report import FRESH_SECONDS, Numbers, checked, process_report, total
 
 if TYPE_CHECKING:
     from .process import Process
 
-# The time that workers have for a fresh report: a scrape is to take less than a second, even if one of them hangs.
-# Then its last report is used, which is a second older than the moment in which it began to hang, or younger.
-REPORT_SECONDS = 0.5
 # Workers report once a second. One that was heard in this time answers requests, as far as can be known.
 HEARD_SECONDS = 3.0
 
@@ -58,7 +55,7 @@ class WorkerMetrics:
     async def families(self) -> list[Family]:
         """Return the metrics of all workers, with what those report within half a second."""
         ready = self._ready()
-        await asyncio.gather(*(worker.fresh_report(REPORT_SECONDS) for worker in ready))
+        await asyncio.gather(*(worker.fresh_report(FRESH_SECONDS) for worker in ready))
         own = process_report()
         # Those that are not ready have their reports in them, as soon as there are any.
         reports = [own, *(checked(worker.report) for worker in self._workers)]
@@ -79,13 +76,17 @@ class WorkerMetrics:
             return ""
         return "no worker answers"
 
+    async def stuck(self) -> str:
+        """Return "": workers that are silent are replaced."""
+        return ""
+
     def _ready(self) -> list[Process]:
         return [worker for worker in self._workers if worker.ready.done() and not worker.ended.done()]
 
     async def _answers(self, workers: list[Process]) -> bool:
         """Return whether any of them answers in time: this process may have been stopped, and heard nothing."""
         before = {worker: worker.heard for worker in workers}
-        asked = [asyncio.ensure_future(worker.fresh_report(REPORT_SECONDS)) for worker in workers]
+        asked = [asyncio.ensure_future(worker.fresh_report(FRESH_SECONDS)) for worker in workers]
         try:
             await first_of(*asked)
             return any(worker.heard > heard for worker, heard in before.items())
