@@ -72,13 +72,14 @@ PYRIGHT = PATH="$(CURDIR)/$(BIN):$(PATH)" PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT=1 P
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build run test test-rust test-python programs check check-rust check-python bench bench-gate conformance autobahn fuzz \
+.PHONY: help build run test test-rust test-python test-core programs check check-rust check-python bench bench-gate conformance autobahn fuzz \
         stress docs docs-serve docs-test wheels wheels-gate wheels-check wheels-install wheels-emulated wheel-native deny release-check clean doctor doctor-tests doctor-fuzz absent
 
 help:
 	@echo 'make run                          build a release and serve examples/notes on 127.0.0.1:8000; PORT=9000 is another port'
 	@echo 'make run ARGS="script.py --flag"  run an asyncio program on the loop'
 	@echo 'make test                         build and run every test, Rust and Python'
+	@echo 'make test-core                    run those that depend on the version of Python'
 	@echo 'make programs                     run programs that take long to install: grpc, Jupyter, dask, Ray and others'
 	@echo 'make check                        check formats, lints, types, the stub and the structure'
 	@echo 'make bench                        vitok bench --quick: compare this loop with others, in a minute'
@@ -109,6 +110,14 @@ run: $(BUILT)
 	@exec $(BIN)/vitok run $(ARGS)
 endif
 
+# What depends on the version of the interpreter: the loop, TLS, the HTTP server's objects and applications. Tests of the
+# checkout itself, such as those of its structure, are not among them, nor are those of processes and options.
+CORE := $(filter-out tests/test_structure%.py tests/test_wheels%.py tests/test_release_files.py tests/test_find_python.py \
+	tests/test_fuzz_tool.py tests/test_stub.py tests/test_tutorial.py tests/test_examples.py tests/test_top.py \
+	tests/test_cli.py tests/test_%_page.py, $(wildcard tests/test_*.py)) $(wildcard tests/tls/test_tls_*.py) \
+	$(foreach part,app asgi forms httptools native request response,$(wildcard tests/http/test_$(part)_*.py)) \
+	tests/http2 tests/websocket $(wildcard tests/threads)
+
 test: test-rust test-python
 
 # The extension itself has no Rust tests, which would have to be linked to one interpreter. Python tests it.
@@ -117,6 +126,10 @@ test-rust: | doctor
 
 test-python: $(BUILT) $(BENCH) $(DEV) $(PROGRAMS) | doctor-tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# Neither the load generator nor the programs are built or installed: tests that need a library of these skip themselves.
+test-core: $(BUILT) $(DEV) | doctor-tests
+	$(BIN)/python -m pytest $(CORE) $(PYTEST_ARGS)
 
 # Redis and PostgreSQL are those of the tests.
 programs: $(BUILT) $(DEV) $(MORE_PROGRAMS) | doctor-tests
