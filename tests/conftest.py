@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import wires
-from support import LOOP_NAMES, ErrorLog, loop_factory, open_descriptors
+from support import LOOP_NAMES, ErrorLog, collect, loop_factory, open_descriptors
 
 # pytest-timeout ends a test that hangs after a minute, by a signal. If native code holds the interpreter, so that the
 # signal has no effect, the watchdog ends the run from a thread of its own.
@@ -115,7 +115,7 @@ def error_log(no_descriptor_left: None) -> Iterator[ErrorLog]:
     logger.addHandler(log)
     yield log
     # Unreachable objects are finalized now: futures log exceptions that were never retrieved, sockets and loops warn.
-    gc.collect()
+    collect()
     logger.removeHandler(log)
     assert not log.records, [record.getMessage() for record in log.records]
 

@@ -4,6 +4,7 @@ Both loops are known only by their factories: `asyncio.new_event_loop` and `vito
 """
 
 import asyncio
+import gc
 import importlib
 import logging
 import os
@@ -60,6 +61,20 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
         return asyncio.SelectorEventLoop
     factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module(name).new_event_loop
     return factory
+
+
+def collect() -> None:
+    """Collect all garbage, as with the GIL: before a future is finalized, its protocol retrieves its exception.
+
+    Without the GIL the collector finalizes in no order, and protocols of streams would be too late now and then.
+    """
+    if FREE_THREADED:
+        for found in gc.get_objects():
+            if issubclass(type(found), asyncio.StreamReaderProtocol):
+                closed = getattr(found, "_closed", None)
+                if closed is not None and closed.done() and not closed.cancelled():
+                    closed.exception()
+    gc.collect()
 
 
 def private(owner: object) -> Any:

@@ -59,10 +59,6 @@ def connected(
             if ours.fileno() != -1:
                 transport.abort()
                 turn_until(loop, lambda: ours.fileno() == -1)
-            # The protocol asks at its end; a collector without the GIL, which keeps no order, may end the future first.
-            closed = private(protocol)._closed
-            if closed.done() and not closed.cancelled():
-                closed.exception()
 
 
 @pytest.mark.parametrize("name", ["data_received", "eof_received", "connection_lost"])

@@ -1,13 +1,13 @@
 """Compares what exchanges come to on a loop of ours and on asyncio's, whose results are kept."""
 
 import asyncio
-import gc
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 
 from fault_exchange import Course, Exchanges, Plan
 from fault_peer import Fault, FaultyPeer
 from fault_ways import Seen
+from support import collect
 from tls_certificates import Contexts
 
 # What asyncio's loop made of each exchange, for the second engine.
@@ -49,7 +49,7 @@ class Comparison:
         """Check that there was no difference, and that nothing is left of the exchanges."""
         shown = "\n".join(self.differences[:SHOWN])
         assert not self.differences, f"{len(self.differences)} differences:\n{shown}"
-        gc.collect()
+        collect()
         left = [protocol for protocol in self.ours.protocols if protocol() is not None]
         assert not left, f"{len(left)} of {len(self.ours.protocols)} protocols are kept alive"
 
