@@ -73,7 +73,7 @@ PYRIGHT = PATH="$(CURDIR)/$(BIN):$(PATH)" PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT=1 P
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help build run test test-rust test-python test-core programs check check-rust check-python bench bench-gate conformance autobahn fuzz \
-        stress docs docs-serve docs-test wheels wheels-gate wheels-check wheels-install wheels-emulated wheel-native deny release-check clean doctor doctor-tests doctor-fuzz absent
+        stress tsan docs docs-serve docs-test wheels wheels-gate wheels-check wheels-install wheels-emulated wheel-native deny release-check clean doctor doctor-tests doctor-fuzz absent
 
 help:
 	@echo 'make run                          build a release and serve examples/notes on 127.0.0.1:8000; PORT=9000 is another port'
@@ -88,6 +88,7 @@ help:
 	@echo 'make autobahn                     run the Autobahn test cases of WebSocket against vitok serve'
 	@echo 'make fuzz SECONDS=60              run each fuzz target that long; TARGET=splits INPUT=path runs one on one input'
 	@echo 'make stress SECONDS=60            run loops and servers in many threads at random that long; STRESS_ARGS="--seed 7" repeats a run'
+	@echo 'make tsan PYTHON=path SECONDS=60  the same under ThreadSanitizer, by an interpreter that is built with it'
 	@echo 'make docs                         build the site of docs/ into target/site; make docs-serve shows it on 127.0.0.1:8001'
 	@echo 'make docs-test                    open it in Chromium: every page, light and dark, on a desk and on a phone'
 	@echo 'make wheels                       build the files of a release into dist/; PLATFORM=x86_64 PYTHONS="3.11 3.13" builds some'
@@ -191,6 +192,11 @@ fuzz: | doctor-fuzz
 
 stress: $(BUILT)
 	@$(BIN)/python -m tests.stress --seconds '$(SECONDS)' $(STRESS_ARGS)
+
+# PYTHON is built with the sanitizer, under which everything is some ten times slower, and has no virtual environment.
+TSAN_PROGRAM = -m tests.stress --seconds '$(SECONDS)' --size 0.2 --patience 120 --without-leaks $(STRESS_ARGS)
+tsan:
+	@CARGO_TARGET_DIR='$(CURDIR)/target' python3 -m tools.tsan --python '$(INTERPRETER)' -- $(TSAN_PROGRAM)
 
 # The theme prints an advertisement of its successor unless it is told not to. The reference reads docstrings of the build.
 docs docs-serve docs-test: export NO_MKDOCS_2_WARNING := 1

@@ -61,6 +61,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--at-once", type=int, default=5, help="the most scenarios of a round")
     parser.add_argument("--patience", type=float, default=30, help="seconds after which a wait is a deadlock")
     parser.add_argument("--only", action="append", default=[], help="a scenario; several are possible")
+    parser.add_argument(
+        "--without-leaks", action="store_true", help="count nothing, where a sanitizer holds things too"
+    )
     parser.add_argument("--verbose", action="store_true", help="print a line for each round")
     parser.add_argument("--child", default="", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)

@@ -23,7 +23,7 @@ rounds.scenarios = lambda _: dict(scenario=scenario)
 with tempfile.TemporaryDirectory() as folder:
     options = argparse.Namespace(
         loop="asyncio", seed="7", round=None, rounds={rounds}, seconds=0, size=1, at_once=1, patience=5,
-        only=["scenario"],
+        only=["scenario"], without_leaks=False,
     )
     code = rounds.Run(options, pathlib.Path(folder)).run()
 sys.exit(code)
