@@ -49,6 +49,8 @@ class InProcess:
     quick_rows: frozenset[str]
     # The time of a row's sample, in units of one that uses CPU all the time.
     weights: Mapping[str, float] = field(default_factory=dict)
+    # Whether a worker has one core for itself; one with several threads has all of them.
+    is_pinned: bool = True
     floor = ""
     base = BASE
     option = "loop"
@@ -71,13 +73,16 @@ class InProcess:
         return QUICK if is_quick else FULL
 
     def method(self, settings: Settings) -> str:
-        effort, core = settings.effort, settings.cores.server
+        effort, core = settings.effort, self._core(settings)
         where = "unpinned" if core is None else f"on core {core}"
         return f"{effort.rounds} rounds of {effort.sample_s * 1000:g} ms, loops in turn, a process each, {where}"
 
+    def _core(self, settings: Settings) -> int | None:
+        return settings.cores.server if self.is_pinned else None
+
     @contextlib.contextmanager
     def session(self, specs: Sequence[LoopSpec], settings: Settings) -> Iterator[Session]:
-        fleet = Fleet(specs, rows_module=self.rows_module, core=settings.cores.server)
+        fleet = Fleet(specs, rows_module=self.rows_module, core=self._core(settings))
         by_name = {row.name: row for row in self.rows()}
 
         def measure(name: str, without: Collection[str], on_round: Callable[[], None]) -> results.Row:
