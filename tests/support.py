@@ -69,12 +69,16 @@ def collect() -> None:
     Without the GIL the collector finalizes in no order, and protocols of streams would be too late now and then.
     """
     if FREE_THREADED:
-        for found in gc.get_objects():
-            if issubclass(type(found), asyncio.StreamReaderProtocol):
-                closed = getattr(found, "_closed", None)
-                if closed is not None and closed.done() and not closed.cancelled():
-                    closed.exception()
+        _retrieve_for_protocols()
     gc.collect()
+
+
+def _retrieve_for_protocols() -> None:
+    for found in gc.get_objects():
+        if issubclass(type(found), asyncio.StreamReaderProtocol):
+            closed = getattr(found, "_closed", None)
+            if closed is not None and closed.done() and not closed.cancelled():
+                closed.exception()
 
 
 def private(owner: object) -> Any:

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,9 @@ def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no compiler")
+@pytest.mark.skipif(
+    bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="without the GIL the interpreter needs its own allocator"
+)
 def test_time_passes_by_readings_and_memory_is_kept(tmp_path: Path) -> None:
     script = """if True:
         import os, time
