@@ -225,3 +225,63 @@ threading.Thread.start = refuse
         "vitok serve: --threads: server thread 3 can't be started: can't start new thread"
     ]
     assert served.output.splitlines()[-1].startswith("shutdown in MainThread")
+
+
+def test_no_descriptors_for_the_threads(tmp_path: Path) -> None:
+    """One line says which thread found none, and the lifespan that has begun ends."""
+    body = """
+import os, resource
+import vitok.http.scope
+from threads_apps import app as inner
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        try:
+            while True:
+                os.open(os.devnull, os.O_RDONLY)
+        except OSError:
+            pass
+    await inner(scope, receive, send)
+"""
+    (tmp_path / "starving.py").write_text(f"import sys; sys.path.append({str(FOLDER)!r})\n{body}")
+    with started(*TWO, "--port", "0", "--app-dir", tmp_path, app="starving:app") as served:
+        assert served.wait() == 3
+    [line] = served.errors.splitlines()
+    assert line == "vitok serve: --threads: server thread 2 can't be started: Too many open files"
+    assert served.output.splitlines()[-1].startswith("shutdown in MainThread")
+
+
+def test_events_end_in_all_threads(tmp_path: Path) -> None:
+    """Responses without an end are not waited for, whichever thread sends them."""
+    (tmp_path / "events_site.py").write_text("""
+import asyncio
+import threading
+from vitok.http import App, Response
+
+app = App()
+
+
+async def forever():
+    yield threading.current_thread().name
+    await asyncio.Event().wait()
+
+
+@app.get("/")
+async def events(request):
+    return Response.events(forever())
+""")
+    words = (*TWO, "--timeout-graceful-shutdown", "none", "--app-dir", tmp_path)
+    with serving(*words, app="events_site:app") as served, ExitStack() as stack:
+        seen: dict[str, socket.socket] = {}
+        while len(seen) < 2:
+            client = Client(served)
+            stack.callback(client.close)
+            client.send("/")
+            data = b""
+            while not data.endswith(b"\n\n\r\n"):
+                data += client.sock.recv(65536)
+            seen[data.split(b"data: ")[1].split(b"\n")[0].decode()] = client.sock
+        served.child.send_signal(signal.SIGTERM)
+        assert {drain(sock) for sock in seen.values()} == {b"0\r\n\r\n"}
+        assert served.wait() == 0

@@ -30,6 +30,7 @@ from threads_support import (
 )
 from tls_authority import Authority, pem_of
 from tls_clients import put, trusting_anything
+from vitok.http import wsgi
 
 pytestmark = [pytest.mark.vitok_only, needs_free_threading]
 
@@ -201,4 +202,23 @@ def test_collections_while_all_threads_serve() -> None:
                 client.send("/collect")
             for name, client in clients.items():
                 assert client.read()["thread"] == name
+        assert served.end() == 0
+
+
+@pytest.mark.skipif(not wsgi.is_available(), reason="a2wsgi is not installed: pip install --group programs")
+def test_a_wsgi_application_in_all_threads(tmp_path: Path) -> None:
+    """Its own threads are shared by all loops."""
+    (tmp_path / "wsgi_site.py").write_text("""
+import threading
+
+def app(environ, start_response):
+    body = b'{"thread": "%s"}' % threading.current_thread().name.encode()
+    start_response("200 OK", [("content-type", "application/json"), ("content-length", str(len(body)))])
+    return [body]
+""")
+    with serving(*TWO, "--wsgi-threads", "3", "--app-dir", tmp_path, app="wsgi_site:app") as served:
+        with ExitStack() as stack:
+            seen = spread(served, stack, 24)
+        assert len(seen) <= 3
+        assert not set(seen) & names(2)
         assert served.end() == 0

@@ -191,7 +191,9 @@ class _ServerThread:
             self._questions.remove(question)
             _complete(answer)
 
-        self._post(lambda: self._tell(partial(take, self._in_thread_report())))
+        if not self._post(lambda: self._tell(partial(take, self._in_thread_report()))):
+            # It has ended.
+            take(self.report)
         return answer
 
     def is_silent_since(self, time: float) -> bool:
