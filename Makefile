@@ -130,7 +130,8 @@ test-python: $(BUILT) $(BENCH) $(DEV) $(PROGRAMS) | doctor-tests
 
 # Neither the load generator nor the programs are built or installed: tests that need a library of these skip themselves.
 test-core: $(BUILT) $(DEV) | doctor-tests
-	$(BIN)/python -m pytest $(CORE) $(PYTEST_ARGS)
+	@echo '$(BIN)/python -m pytest, with the files of CORE'
+	@$(BIN)/python -m pytest $(CORE) $(PYTEST_ARGS)
 
 # Redis and PostgreSQL are those of the tests.
 programs: $(BUILT) $(DEV) $(MORE_PROGRAMS) | doctor-tests
