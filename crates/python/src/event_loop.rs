@@ -177,6 +177,7 @@ fn glance(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
     let py = this.py();
     // Before the poll: a Python signal handler may poll itself, and the events are those of the last poll.
     check_signals(py)?;
+    this.get().own(py);
     let step = this.get().queues.with(py, |queues| {
         queues.has_acted = false;
         queues.poll_budget.renew(reactor::monotonic_ns())
@@ -225,6 +226,7 @@ fn sleep(
     state.wakeup.prepare_to_sleep();
     let outcome = if state.remote_queue.is_empty() { wait_without_gil(py, state, timeout) } else { Ok(0) };
     state.wakeup.awake();
+    state.own(py);
     state.queues.with(py, |queues| {
         queues.has_acted = outcome.is_err();
         queues.poll_budget.slept();

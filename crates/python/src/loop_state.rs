@@ -143,7 +143,7 @@ impl EventLoop {
             thread: AtomicU64::new(0),
             wakeup: Wakeup::new(poller.waker()),
             remote_queue: RemoteQueue::new(),
-            queues: ClassCell::new(Queues {
+            queues: ClassCell::new_unowned(Queues {
                 ready: VecDeque::new(),
                 timers: Timers::new(),
                 cancelled_timers: 0,
@@ -155,13 +155,13 @@ impl EventLoop {
                 due: Vec::new(),
                 closed_check: ClosedCheck { has_waits: false, is_due: false, last_ns: 0 },
             }),
-            registry: ClassCell::new(Registry::new(poller)),
-            settings: ClassCell::new(Settings::default()),
+            registry: ClassCell::new_unowned(Registry::new(poller)),
+            settings: ClassCell::new_unowned(Settings::default()),
             counters: Counters::new(),
-            asyncgen_hooks_before: ClassCell::new(None),
-            inbound: ClassCell::new(Inbound::new()),
-            tls_buffers: ClassCell::new(TlsBuffers::default()),
-            batch: ClassCell::new(None),
+            asyncgen_hooks_before: ClassCell::new_unowned(None),
+            inbound: ClassCell::new_unowned(Inbound::new()),
+            tls_buffers: ClassCell::new_unowned(TlsBuffers::default()),
+            batch: ClassCell::new_unowned(None),
         })
     }
 
@@ -174,6 +174,31 @@ impl EventLoop {
     #[inline(always)]
     pub(crate) fn is_own_thread(&self) -> bool {
         self.thread.load(Ordering::Relaxed) == thread_identity()
+    }
+
+    /// Makes the calling thread, which runs the loop, the owner of its state. Others that enter it take it away again.
+    #[inline(always)]
+    pub(crate) fn own(&self, py: Python<'_>) {
+        self.pool.claim(py);
+        self.queues.claim(py);
+        self.registry.claim(py);
+        self.settings.claim(py);
+        self.asyncgen_hooks_before.claim(py);
+        self.inbound.claim(py);
+        self.tls_buffers.claim(py);
+        self.batch.claim(py);
+    }
+
+    /// Lets the thread of the next run own the state.
+    pub(crate) fn disown(&self, py: Python<'_>) {
+        self.pool.give_up(py);
+        self.queues.give_up(py);
+        self.registry.give_up(py);
+        self.settings.give_up(py);
+        self.asyncgen_hooks_before.give_up(py);
+        self.inbound.give_up(py);
+        self.tls_buffers.give_up(py);
+        self.batch.give_up(py);
     }
 
     /// Makes the calling thread the one that runs the loop. Returns false if there is one already.

@@ -62,6 +62,7 @@ pub(crate) fn set_up(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     if !state.claim_thread() {
         return Err(new_error::<PyRuntimeError>("This event loop is already running"));
     }
+    state.own(py);
     take_thread(this).inspect_err(|_| drop(clean_up(this)))
 }
 
@@ -98,6 +99,7 @@ pub(crate) fn clean_up(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     state.modes.set(Modes::STOPPING, false);
     let hooks = state.asyncgen_hooks_before.with(py, Option::take);
     let origins = track_origins(this, false);
+    state.disown(py);
     state.set_thread(None);
     let steps = [
         leave_thread(this),

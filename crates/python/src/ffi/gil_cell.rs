@@ -34,7 +34,6 @@ mod cell {
 
         /// As [`new`](Self::new). Without the GIL: no thread becomes the owner by entering first, but one can
         /// [claim](Self::claim) it.
-        #[allow(dead_code)]
         pub(crate) const fn new_unowned(value: T) -> Self {
             Self::new(value)
         }
@@ -52,7 +51,6 @@ mod cell {
 
         /// As [`with`](Self::with), unless the cell is another thread's, or everybody's: without the GIL, a pool that
         /// would make threads wait for each other is worth nothing.
-        #[allow(dead_code)]
         #[inline(always)]
         pub(crate) fn with_if_owner<R>(&self, py: Python<'_>, body: impl FnOnce(&mut T) -> R) -> Option<R> {
             Some(self.with(py, body))
@@ -60,12 +58,10 @@ mod cell {
 
         /// Makes the calling thread the owner, if the one before has [given it up](Self::give_up). With the GIL nobody
         /// needs to be.
-        #[allow(dead_code)]
         #[inline(always)]
         pub(crate) fn claim(&self, _py: Python<'_>) {}
 
         /// Ends the ownership of the calling thread.
-        #[allow(dead_code)]
         #[inline(always)]
         pub(crate) fn give_up(&self, _py: Python<'_>) {}
 
@@ -125,7 +121,6 @@ mod cell {
             Self(OwnedCell::new(value))
         }
 
-        #[allow(dead_code)]
         pub(crate) const fn new_unowned(value: T) -> Self {
             Self(OwnedCell::new_shared(value))
         }
@@ -135,18 +130,16 @@ mod cell {
             self.0.with(body)
         }
 
-        #[allow(dead_code)]
         #[inline(always)]
         pub(crate) fn with_if_owner<R>(&self, _py: Python<'_>, body: impl FnOnce(&mut T) -> R) -> Option<R> {
             self.0.with_if_owner(body)
         }
 
-        #[allow(dead_code)]
+        #[inline(always)]
         pub(crate) fn claim(&self, _py: Python<'_>) {
             self.0.claim();
         }
 
-        #[allow(dead_code)]
         pub(crate) fn give_up(&self, _py: Python<'_>) {
             self.0.give_up();
         }
@@ -170,7 +163,6 @@ impl<T> ClassCell<T> {
     }
 
     /// As [`GilCell::new_unowned`].
-    #[allow(dead_code)]
     pub(crate) const fn new_unowned(value: T) -> Self {
         Self(ManuallyDrop::new(GilCell::new_unowned(value)))
     }

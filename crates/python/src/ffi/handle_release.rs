@@ -33,7 +33,9 @@ pub(super) unsafe fn release(py: Python<'_>, handle: NonNull<HandleObject>) {
     let owner = unsafe { empty(py, memory, handle) };
     while let Some(next) = depth::leave(py, memory) {
         // SAFETY: it was put there, without references, by a deeper call of this function.
-        let memory = unsafe { &*HandleObject::value_of(next).memory };
+        let value = unsafe { HandleObject::value_of(next) };
+        // SAFETY: the handle still holds its loop.
+        let memory = unsafe { &*value.memory };
         // SAFETY: as above.
         let its_owner = unsafe { empty(py, memory, next) };
         // SAFETY: the reference that the postponed handle owned; `owner` is another one.

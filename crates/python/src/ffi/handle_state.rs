@@ -239,7 +239,7 @@ mod state {
     #[cold]
     fn pause(rounds: &mut u32) {
         *rounds += 1;
-        if *rounds % SPINS == 0 {
+        if (*rounds).is_multiple_of(SPINS) {
             std::thread::yield_now();
         } else {
             std::hint::spin_loop();
