@@ -237,24 +237,21 @@ class Pool:
         return bool(self._waiting) or self._is_unused or self._threads > self._max_threads
 
 
-# The pool with the process that made it: after a fork the threads are the parent's.
-_made: tuple[int, Pool] | None = None
+# The pools by the process that made them: after a fork the threads are the parent's.
+_pools: dict[int, Pool] = {}
 
 
 def _pool_of_process() -> Pool:
-    global _made
     process = os.getpid()
-    made = _made
-    if made is None or made[0] != process:
-        # Two threads may both get here; then one of them uses a pool that ends when it is idle.
-        made = _made = (process, Pool())
-    return made[1]
+    # Of two threads that get here at once one wins, and both use its pool. A lock could stay locked in a forked child.
+    return _pools.get(process) or _pools.setdefault(process, Pool())
 
 
 def release(loop: asyncio.AbstractEventLoop) -> None:
     """Forget a loop that is closed."""
-    if _made is not None and _made[0] == os.getpid():
-        _made[1].release(loop)
+    pool = _pools.get(os.getpid())
+    if pool is not None:
+        pool.release(loop)
 
 
 def _from_environment(environment: Mapping[str, str]) -> Limits:

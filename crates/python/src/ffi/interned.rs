@@ -5,7 +5,7 @@
 pub(crate) use super::interned_name::Name;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 341] = [
+pub(super) const TEXTS: [&str; 342] = [
     "1.0",
     "1.1",
     "2",
@@ -62,6 +62,7 @@ pub(super) const TEXTS: [&str; 341] = [
     "__qualname__",
     "__repr__",
     "__subclasses__",
+    "_after_send",
     "_ask_protocol",
     "_asyncgen_finalizer_hook",
     "_asyncgen_firstiter_hook",

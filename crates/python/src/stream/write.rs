@@ -23,8 +23,8 @@ use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::{
-    self, AfterWrite, LineCall, after_send, after_write, is_bytes_like, pause_if_high, unchanging_lines,
-    update_interest,
+    self, AfterWrite, LineCall, after_send, after_write, is_bytes_like, pause_if_high, runs_elsewhere,
+    unchanging_lines, update_interest,
 };
 
 /// The largest memory that is copied; longer memory is offered to the kernel first, and only the rest is copied.
@@ -103,6 +103,8 @@ pub(crate) fn flush(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     match sent {
         Ok(Some(false)) => Ok(()),
         Ok(Some(true)) => after_send(stream),
+        // The loop calls the protocol and sends at the end of its turn.
+        Ok(None) if runs_elsewhere(stream.owner.get()) => Ok(()),
         Ok(None) => tell_and_flush(stream),
         Err(error) => fail(stream, &error),
     }

@@ -101,6 +101,9 @@ fn wrong_type(data: Borrowed<'_>) -> PyResult<PyErr> {
 
 /// Encrypts and sends what was written in this turn: at its end, and before anything that has to come after it.
 pub(crate) fn flush(tls: This<'_, Tls>) -> Result<(), ErrorSet> {
+    if runs_elsewhere(tls.owner.get()) {
+        return leave_to_loop(tls);
+    }
     let tells = tls.inner.with(tls.py(), |inner| {
         inner.is_listed = false;
         mem::take(&mut inner.tells_turn_end)

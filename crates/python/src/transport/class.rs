@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use super::flow::set_limits;
-use super::lifecycle::{abort, begin_and_wake, close, connection_lost, finalize, update_interest};
+use super::lifecycle::{abort, after_send, begin_and_wake, close, connection_lost, finalize, update_interest};
 use super::state::{Inner, Transport};
 use crate::ffi::arguments::one;
 use crate::ffi::class::Definition;
@@ -139,6 +139,7 @@ pub(crate) fn reading_methods<I: Inner>() -> Vec<Method<Transport<I>>> {
 /// Returns the methods of transports that write.
 pub(crate) fn writing_methods<I: Inner>() -> Vec<Method<Transport<I>>> {
     vec![
+        after_send_method(),
         method(
             "abort",
             no_arguments(|this| done(this, checked(this).and_then(|()| abort(this, None)))),
@@ -167,6 +168,16 @@ pub(crate) fn writing_methods<I: Inner>() -> Vec<Method<Transport<I>>> {
             "The marks, in bytes, between which the protocol is paused and resumed. ValueError unless high >= low >= 0.",
         ),
     ]
+}
+
+/// Returns the method for what follows a send in another thread.
+fn after_send_method<I: Inner>() -> Method<Transport<I>> {
+    method(
+        "_after_send",
+        no_arguments(|this| done(this, after_send(this))),
+        "($self)",
+        "Do what follows a send in another thread; for the loop.",
+    )
 }
 
 /// Returns the method by which asyncio's own code ends a transport over a socket.

@@ -170,9 +170,14 @@ fn finish_close<I: Inner>(
     Ok(settled?)
 }
 
-/// Resumes the protocol after a send, and does the pending steps once the queue is empty.
+/// Resumes the protocol after a send, and does the pending steps once the queue is empty. After one in another thread
+/// than the loop's, the loop does that: the protocol's context may be entered there, and futures are its own.
 pub(crate) fn after_send<I: Inner>(transport: This<'_, Transport<I>>) -> Result<(), ErrorSet> {
     let py = transport.py();
+    if runs_elsewhere(transport.owner.get()) {
+        let method = transport.object().get_type().getattr(name!("_after_send"))?;
+        return schedule(transport.owner.bind(py), method.as_borrowed(), &[transport.object()], None);
+    }
     let resumed = resume_if_low(transport).map_err(|raised| raised.take(py));
     let drained = transport.inner.with(py, |inner| {
         let is_over = inner.waiting() == 0 && !inner.state().is_lost();
