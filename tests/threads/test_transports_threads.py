@@ -14,7 +14,7 @@ from certificates_made import make_certificates
 
 pytestmark = pytest.mark.vitok_only
 
-SECONDS = 1.5
+SECONDS = 1.0
 TRANSPORTS = "transport_hammer.py"
 KINDS = [(TRANSPORTS, kind) for kind in ("tcp", "unix", "udp", "pipes", "processes")]
 KINDS += [("loop_hammer.py", kind) for kind in ("servers", "operations", "loops")]
