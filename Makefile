@@ -73,7 +73,7 @@ PYRIGHT = PATH="$(CURDIR)/$(BIN):$(PATH)" PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT=1 P
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help build run test test-rust test-python test-core programs check check-rust check-python bench bench-gate conformance autobahn fuzz \
-        stress tsan docs docs-serve docs-test wheels wheels-gate wheels-check wheels-install wheels-emulated wheel-native deny release-check clean doctor doctor-tests doctor-fuzz absent
+        loom stress tsan docs docs-serve docs-test wheels wheels-gate wheels-check wheels-install wheels-emulated wheel-native deny release-check clean doctor doctor-tests doctor-fuzz absent
 
 help:
 	@echo 'make run                          build a release and serve examples/notes on 127.0.0.1:8000; PORT=9000 is another port'
@@ -88,6 +88,7 @@ help:
 	@echo 'make autobahn                     run the Autobahn test cases of WebSocket against vitok serve'
 	@echo 'make fuzz SECONDS=60              run each fuzz target that long; TARGET=splits INPUT=path runs one on one input'
 	@echo 'make stress SECONDS=60            run loops and servers in many threads at random that long; STRESS_ARGS="--seed 7" repeats a run'
+	@echo 'make loom                         try every order of steps of the algorithms that threads share, by loom'
 	@echo 'make tsan PYTHON=path SECONDS=60  the same under ThreadSanitizer, by an interpreter that is built with it'
 	@echo 'make docs                         build the site of docs/ into target/site; make docs-serve shows it on 127.0.0.1:8001'
 	@echo 'make docs-test                    open it in Chromium: every page, light and dark, on a desk and on a phone'
@@ -143,6 +144,7 @@ check: check-rust check-python
 check-rust: $(MADE)
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
+	cargo fmt --manifest-path loom/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	@for target in aarch64-apple-darwin x86_64-unknown-freebsd; do \
 	  if rustup target list --installed 2>/dev/null | grep -qx $$target; then \
@@ -193,6 +195,10 @@ fuzz: | doctor-fuzz
 
 stress: $(BUILT)
 	@$(BIN)/python -m tests.stress --seconds '$(SECONDS)' $(STRESS_ARGS)
+
+# A workspace of its own: it compiles the sources of crates/threads with other atomics. It takes some seconds.
+loom: | doctor
+	@CARGO_TARGET_DIR='$(CURDIR)/target/loom' cargo test --manifest-path loom/Cargo.toml
 
 # PYTHON is built with the sanitizer, under which everything is some ten times slower, and has no virtual environment.
 TSAN_PROGRAM = -m tests.stress --seconds '$(SECONDS)' --size 0.2 --patience 120 --without-leaks $(STRESS_ARGS)

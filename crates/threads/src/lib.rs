@@ -5,8 +5,8 @@
 //! | a value that one thread reaches nearly always, and others now and then | [`OwnedCell`]  |
 //! | a number that tells the threads of the process apart               | [`identity`]       |
 //!
-//! Every algorithm here runs under loom, which tries all interleavings, and under ThreadSanitizer: `make loom`,
-//! `make tsan`. The crate knows nothing of what it protects.
+//! Every algorithm here runs under loom, which tries all orders of steps (`make loom`), and its tests under
+//! ThreadSanitizer. The crate knows nothing of what it protects.
 
 mod fences;
 mod identity;

@@ -28,7 +28,7 @@ use std::sync::atomic::Ordering;
 
 use crate::fences;
 use crate::identity::identity;
-use crate::sync::{AtomicBool, AtomicUsize, UnsafeCell, spin, wait_until};
+use crate::sync::{AtomicBool, AtomicUsize, UnsafeCell, const_unless_loom, spin, wait_until};
 
 const NOBODY: usize = 0;
 /// A bit of `owner`: identities are even.
@@ -92,29 +92,31 @@ struct Inside<'a> {
 struct Locked<'a>(&'a AtomicUsize);
 
 impl<T, A: Aside> OwnedCell<T, A> {
-    /// Makes a cell that the first thread to enter it will own.
-    #[cfg(not(loom))]
-    #[must_use]
-    pub const fn new(value: T) -> Self {
-        Self {
-            owner: AtomicUsize::new(NOBODY),
-            holder: AtomicUsize::new(NO_HOLDER),
-            busy: AtomicBool::new(false),
-            aside: PhantomData,
-            value: UnsafeCell::new(value),
+    const_unless_loom! {
+        /// Makes a cell that the first thread to enter it will own.
+        #[must_use]
+        pub fn new(value: T) -> Self {
+            Self::with_owner(NOBODY, value)
         }
     }
 
-    /// Makes a cell that no thread owns until one [claims](Self::claim) it.
-    #[cfg(not(loom))]
-    #[must_use]
-    pub const fn new_shared(value: T) -> Self {
-        Self {
-            owner: AtomicUsize::new(SHARED),
-            holder: AtomicUsize::new(NO_HOLDER),
-            busy: AtomicBool::new(false),
-            aside: PhantomData,
-            value: UnsafeCell::new(value),
+    const_unless_loom! {
+        /// Makes a cell that no thread owns until one [claims](Self::claim) it.
+        #[must_use]
+        pub fn new_shared(value: T) -> Self {
+            Self::with_owner(SHARED, value)
+        }
+    }
+
+    const_unless_loom! {
+        fn with_owner(owner: usize, value: T) -> Self {
+            Self {
+                owner: AtomicUsize::new(owner),
+                holder: AtomicUsize::new(NO_HOLDER),
+                busy: AtomicBool::new(false),
+                aside: PhantomData,
+                value: UnsafeCell::new(value),
+            }
         }
     }
 

@@ -35,6 +35,17 @@ impl<T> UnsafeCell<T> {
     }
 }
 
+/// A function that is const, except with loom, which registers what is made.
+macro_rules! const_unless_loom {
+    ($(#[$meta:meta])* $visibility:vis fn $($rest:tt)*) => {
+        #[cfg(not(loom))]
+        $(#[$meta])* $visibility const fn $($rest)*
+        #[cfg(loom)]
+        $(#[$meta])* $visibility fn $($rest)*
+    };
+}
+pub(crate) use const_unless_loom;
+
 /// How often a thread asks before it lets others run: as many as a short section of another processor takes.
 #[cfg(not(loom))]
 const SPINS: u32 = 64;
@@ -75,8 +86,11 @@ pub(crate) fn spin(mut is_done: impl FnMut() -> bool) -> bool {
     is_done()
 }
 
+/// In loom a relaxed load may go on returning an old value, and a thread that only loads is one that hangs: it lets others
+/// run before every answer.
 #[cfg(loom)]
 pub(crate) fn wait_until(is_done: impl Fn() -> bool) {
+    loom::thread::yield_now();
     while !is_done() {
         loom::thread::yield_now();
     }
