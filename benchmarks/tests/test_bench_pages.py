@@ -18,7 +18,7 @@ from vitok_bench.loops import FACTORIES
 from vitok_bench.results import FormatError
 
 # The files of later runs that the pages show.
-LATER = ("http2-314",)
+LATER = ("http2-314", "threads-314t")
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -116,7 +116,8 @@ def test_the_pages_have_what_the_kept_run_says() -> None:
     kept = pages.CHECKOUT / "benchmarks" / "results" / "bench-314.json"
     run = results.read(kept)
     # Suites that were measured later have files of their own.
-    more = [(results.read(path), path.name) for path in kept.parent.glob("*-314.json") if path.stem in LATER]
+    later = [kept.parent / f"{name}.json" for name in LATER]
+    more = [(results.read(path), path.name) for path in later]
     tables = pages.table_lines(run, kept.name, *more)
     for name, lines in ((pages.README, pages.readme_lines(run)), (pages.TABLES, tables)):
         text = (pages.CHECKOUT / name).read_text()

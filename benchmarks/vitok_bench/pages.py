@@ -101,10 +101,11 @@ def _conditions(run: Run) -> str:
     versions = ", ".join(f"{loop} {version}" for loop, version in run.versions.items() if loop != BASE)
     load = machine["load_average"][0]
     # Other work changes times by more than ratios.
+    locked = " without the GIL" if "--disable-gil" in python.get("build_options", ()) else ""
     busy = f", which had other work (load average {load:.0f})" if load > machine["cores"] else ""
     return (
-        f"Measured on {machine['date'].partition('T')[0]} with {python['implementation']} {python['version']} on "
-        f"{machine['kernel']}, {machine['processor']}, {machine['cores']} cores{busy}: {versions}."
+        f"Measured on {machine['date'].partition('T')[0]} with {python['implementation']} {python['version']}{locked} "
+        f"on {machine['kernel']}, {machine['processor']}, {machine['cores']} cores{busy}: {versions}."
     )
 
 
