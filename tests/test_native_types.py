@@ -18,6 +18,7 @@ pytestmark = pytest.mark.vitok_only
 INHERITED_BY_USERS = {"EventLoop", "HttpParser", "HttpRequestParser", "HttpResponseParser", "Response"}
 # Those that Python code makes.
 MADE_BY_USERS = {
+    "HttpTotals",
     *(INHERITED_BY_USERS - {"HttpParser"}),
     *("ConnectionCount", "FileSource", "Folder", "HttpServer", "MultipartParser", "Routes"),
 }
