@@ -60,15 +60,8 @@ fn close_natively(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
 fn close_descriptors(py: Python<'_>, state: &EventLoop) -> io::Result<()> {
     // A thread that sleeps in the poller without close() knowing finds the loop closed.
     let rung = state.wakeup.ring();
-    let (poller, pipe, is_held) = state
-        .registry
-        .with(py, |registry| (registry.poller.take(), registry.signals.take(), registry.wakeup.is_some()));
-    drop(poller);
-    if is_held {
-        // Only the main thread can take the wake-up descriptor back, and this is another one, or the interpreter ends:
-        // the handlers of signals go on writing to the pipe, so its number must not become another file's.
-        std::mem::forget(pipe);
-    }
+    let closed = state.registry.with(py, |registry| (registry.poller.take(), registry.signals.take()));
+    drop(closed);
     state.wakeup.disconnect();
     rung
 }
