@@ -3,7 +3,9 @@
 use pyo3::prelude::*;
 
 use super::flow::set_limits;
-use super::lifecycle::{abort, after_send, begin_and_wake, close, connection_lost, finalize, update_interest};
+use super::lifecycle::{
+    abort, after_send, begin_and_wake, close, connection_lost, finalize, update_interest,
+};
 use super::state::{Inner, Transport};
 use crate::ffi::arguments::one;
 use crate::ffi::class::Definition;
