@@ -1,23 +1,13 @@
 //! How other threads wake a loop: one write to the kernel, and only when the loop may be asleep.
 //!
 //! A message for the loop is published first (in a queue that is not known here), then the loop is woken. The write
-//! costs more than everything else together, so this type remembers whether the loop sleeps:
-//!
-//! | State  | Who leaves it          | To     | With                                                    |
-//! |--------|------------------------|--------|---------------------------------------------------------|
-//! | awake  | the loop               | asleep | `prepare_to_sleep`, then it looks at its queue again    |
-//! | asleep | the first other thread | rung   | the one write of this sleep                             |
-//! | asleep | the loop               | awake  | `awake`: something else ended the sleep                 |
-//! | rung   | the loop               | awake  | `awake`                                                 |
-//!
-//! No message is missed by a sleeping loop. The other thread publishes the message and then reads the state; the loop
-//! writes the state and then looks for messages. A sequentially consistent fence between the two steps on both sides
-//! guarantees that at least one of them sees what the other did: either the loop finds the message, or the thread finds
-//! the loop asleep. With weaker orderings both could look before the other's step is visible.
+//! costs more than everything else together, so this type remembers whether the loop sleeps: [`threads::Sleep`] has the
+//! states, and the reason why no message is missed.
 
 use std::io;
-use std::sync::atomic::{AtomicU8, Ordering, fence};
 use std::sync::{PoisonError, RwLock};
+
+use threads::Sleep;
 
 use crate::Waker;
 
@@ -40,7 +30,7 @@ use crate::Waker;
 /// ```
 #[derive(Debug)]
 pub struct Wakeup {
-    state: AtomicU8,
+    sleep: Sleep,
     /// The lock is taken only by a call that writes, and is shared: a thread that disappeared in a `fork()` while it
     /// held the lock does not keep the child's threads from waking the loop.
     ///
@@ -48,15 +38,11 @@ pub struct Wakeup {
     waker: RwLock<Option<Waker>>,
 }
 
-const AWAKE: u8 = 0;
-const ASLEEP: u8 = 1;
-const RUNG: u8 = 2;
-
 impl Wakeup {
     /// Creates the wake-up of a loop that is awake.
     #[must_use]
     pub const fn new(waker: Waker) -> Self {
-        Self { state: AtomicU8::new(AWAKE), waker: RwLock::new(Some(waker)) }
+        Self { sleep: Sleep::new(), waker: RwLock::new(Some(waker)) }
     }
 
     /// Wakes the loop if it may be asleep and was not woken yet. Call this after the message was published.
@@ -66,28 +52,26 @@ impl Wakeup {
     /// The kernel's, from writing to the waker.
     #[inline]
     pub fn ring(&self) -> io::Result<()> {
-        fence(Ordering::SeqCst);
-        if self.state.load(Ordering::Relaxed) == ASLEEP { self.ring_sleeper() } else { Ok(()) }
+        if self.sleep.may_sleep() { self.ring_sleeper() } else { Ok(()) }
     }
 
     /// Records that the loop is about to block. It has to look at its queue once more before it does.
     #[inline]
     pub fn prepare_to_sleep(&self) {
-        self.state.store(ASLEEP, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
+        self.sleep.prepare_to_sleep();
     }
 
     /// Records that the loop no longer blocks, and will look at its queue before it blocks again.
     #[inline]
     pub fn awake(&self) {
-        self.state.store(AWAKE, Ordering::Relaxed);
+        self.sleep.awake();
     }
 
     /// Returns whether the loop may be asleep and was not woken.
     #[inline]
     #[must_use]
     pub fn is_asleep(&self) -> bool {
-        self.state.load(Ordering::Relaxed) == ASLEEP
+        self.sleep.is_asleep()
     }
 
     /// Replaces the waker. Only the loop calls this, while it is awake.
@@ -109,7 +93,7 @@ impl Wakeup {
     /// Does the one write of this sleep, in the thread that changes the state.
     #[cold]
     fn ring_sleeper(&self) -> io::Result<()> {
-        let first = self.state.compare_exchange(ASLEEP, RUNG, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        let first = self.sleep.ring();
         match &*self.waker.read().unwrap_or_else(PoisonError::into_inner) {
             Some(waker) if first => waker.wake(),
             _ => Ok(()),

@@ -1,12 +1,16 @@
 //! The atomics, locks and cells of the standard library, or loom's, which try all interleavings.
 
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize};
+pub(crate) use std::{
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, fence},
+    thread::yield_now,
+};
 
 #[cfg(loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
-    sync::atomic::{AtomicBool, AtomicUsize},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, fence},
+    thread::yield_now,
 };
 
 /// `std::cell::UnsafeCell` with the interface of loom's, which notices two accesses at the same time.

@@ -1,16 +1,15 @@
 //! What a handle has been through, one bit per event, and who may use its callback and its arguments.
 //!
 //! With the GIL these are plain steps. Without it any thread that has the handle may cancel it or look at it while the
-//! loop's thread runs it:
-//! - A run *claims* the handle: it sets `RUNNING` unless `CANCELLED` is set, in one step. From then until `end` the
-//!   fields stay, so the run reads them without a lock.
-//! - Who has set `CANCELLED` takes the fields out (`RELEASED`), unless the handle runs; then the run does it at its end.
-//!   `RELEASED` is set once, so they are taken out once.
-//! - All other readers and writers hold `LOCKED`, for a few instructions in which no Python code runs, nothing is
-//!   released and the thread stays attached.
+//! loop's thread runs it, and the bits are those of [`threads::Claims`], which has the rules. Within `State::locked` no
+//! Python code runs, nothing is released and the thread stays attached.
 //!
-//! A handle to which there is only one reference needs no atomic step: nobody else can reach it. The fields are not
-//! known here.
+//! The fields are not known here.
+
+#[cfg(Py_GIL_DISABLED)]
+pub(super) use threads::Claim;
+#[cfg(Py_GIL_DISABLED)]
+use threads::Claims;
 
 /// The history of a handle, one bit per event.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,7 +47,8 @@ impl Flags {
         Self(self.0 | other.0)
     }
 
-    pub(crate) const fn without(self, other: Self) -> Self {
+    #[cfg(not(Py_GIL_DISABLED))]
+    const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
@@ -62,14 +62,15 @@ impl Flags {
 }
 
 /// What a claim for a run has found.
+#[cfg(not(Py_GIL_DISABLED))]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Claim {
     /// The run may use the fields until its end.
     First,
     /// The handle runs already.
     Further,
-    /// The handle was cancelled: it must not be called. Without the GIL only: with it, the caller has just looked.
-    #[cfg_attr(not(Py_GIL_DISABLED), expect(dead_code, reason = "the caller has just looked"))]
+    /// The handle was cancelled: without the GIL only, because with it the caller has just looked.
+    #[expect(dead_code, reason = "the caller has just looked")]
     Refused,
 }
 
@@ -144,105 +145,56 @@ mod state {
 
 #[cfg(Py_GIL_DISABLED)]
 mod state {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use super::{Claim, Claims, Flags};
 
-    use super::{Claim, Flags};
+    // The bits that both know.
+    const _: () = assert!(Flags::CANCELLED.0 == Claims::CANCELLED && Flags::RUNNING.0 == Claims::RUNNING);
+    const _: () = assert!(Flags::RELEASED.0 == Claims::RELEASED && Flags::LOCKED.0 == Claims::LOCKED);
 
-    /// How often a thread looks again before it gives its processor to another.
-    const SPINS: u32 = 64;
-
-    pub(in crate::ffi) struct State(AtomicU32);
+    pub(in crate::ffi) struct State(Claims);
 
     impl State {
         pub(in crate::ffi) const fn new(flags: Flags) -> Self {
-            Self(AtomicU32::new(flags.0))
+            Self(Claims::new(flags.0))
         }
 
         #[inline(always)]
         pub(in crate::ffi) fn get(&self) -> Flags {
-            Flags(self.0.load(Ordering::Acquire))
+            Flags(self.0.get())
         }
 
         #[inline(always)]
         pub(in crate::ffi) fn add(&self, flags: Flags) -> Flags {
-            Flags(self.0.fetch_or(flags.0, Ordering::AcqRel))
+            Flags(self.0.add(flags.0))
         }
 
         #[inline(always)]
         pub(in crate::ffi) fn remove(&self, flags: Flags) {
-            self.0.fetch_and(!flags.0, Ordering::AcqRel);
+            self.0.remove(flags.0);
         }
 
         #[inline(always)]
         pub(in crate::ffi) fn add_if(&self, flags: Flags, right: impl Fn(Flags) -> bool) -> Option<Flags> {
-            let step = |now| right(Flags(now)).then_some(now | flags.0);
-            self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, step).ok().map(Flags)
+            self.0.add_if(flags.0, |now| right(Flags(now))).map(Flags)
         }
 
         /// `is_alone`: whether the caller's reference is the only one.
         #[inline(always)]
         pub(in crate::ffi) fn claim(&self, is_alone: impl FnOnce() -> bool) -> Claim {
-            let before = self.get();
-            if before.has(Flags::CANCELLED) {
-                return Claim::Refused;
-            }
-            if before.has(Flags::RUNNING) {
-                return Claim::Further;
-            }
-            if is_alone() {
-                self.0.store(before.with(Flags::RUNNING).0, Ordering::Relaxed);
-                return Claim::First;
-            }
-            match self.add_if(Flags::RUNNING, |now| !now.has(Flags::CANCELLED.with(Flags::RUNNING))) {
-                Some(_) => Claim::First,
-                None if self.get().has(Flags::CANCELLED) => Claim::Refused,
-                None => Claim::Further,
-            }
+            self.0.claim(is_alone)
         }
 
         #[inline(always)]
         pub(in crate::ffi) fn end(&self, is_alone: impl FnOnce() -> bool) {
-            if is_alone() {
-                self.0.store(self.get().without(Flags::RUNNING).0, Ordering::Relaxed);
-            } else {
-                self.remove(Flags::RUNNING);
-            }
+            self.0.end(is_alone);
         }
 
         pub(in crate::ffi) fn locked<R>(&self, body: impl FnOnce(Flags) -> R) -> R {
-            let mut rounds = 0;
-            let before = loop {
-                match self.add_if(Flags::LOCKED, |now| !now.has(Flags::LOCKED)) {
-                    Some(before) => break before,
-                    None => pause(&mut rounds),
-                }
-            };
-            let result = body(before);
-            self.remove(Flags::LOCKED);
-            result
+            self.0.locked(|bits| body(Flags(bits)))
         }
 
         pub(in crate::ffi) fn release(&self) -> bool {
-            // A run that has not ended sees `CANCELLED` at its end, which was set before: none begins after that.
-            if self.get().has(Flags::RUNNING) || self.add(Flags::RELEASED).has(Flags::RELEASED) {
-                return false;
-            }
-            let mut rounds = 0;
-            while self.get().has(Flags::LOCKED) {
-                pause(&mut rounds);
-            }
-            true
-        }
-    }
-
-    /// Waits for a thread that holds `LOCKED`, which is not stopped meanwhile unless by the kernel.
-    #[cold]
-    fn pause(rounds: &mut u32) {
-        *rounds += 1;
-        if (*rounds).is_multiple_of(SPINS) {
-            std::thread::yield_now();
-        } else {
-            std::hint::spin_loop();
+            self.0.release()
         }
     }
 }

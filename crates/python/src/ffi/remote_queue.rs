@@ -1,32 +1,29 @@
-//! Handles that other threads post to a loop: a lock-free stack, linked through the handles themselves.
+//! Handles that other threads post to a loop: a [`Mailbox`] that is linked through the handles themselves.
 //!
-//! Posting is one compare-and-swap and allocates nothing. The loop takes the whole stack at once and reverses it, so
-//! handles of one thread keep their order. Waking is done by `reactor::Wakeup`.
+//! Posting is one compare-and-swap and allocates nothing. Waking is done by `reactor::Wakeup`.
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::ptr::{NonNull, null_mut};
-use std::sync::atomic::{AtomicPtr, Ordering};
 
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
+use threads::Mailbox;
 
 use super::handle_object::Handle;
 use super::handle_value::HandleObject;
 use super::trampoline::attached;
 
-pub(crate) struct RemoteQueue {
-    newest: AtomicPtr<HandleObject>,
-}
+pub(crate) struct RemoteQueue(Mailbox<HandleObject>);
 
 impl RemoteQueue {
     pub(crate) const fn new() -> Self {
-        Self { newest: AtomicPtr::new(null_mut()) }
+        Self(Mailbox::new())
     }
 
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.newest.load(Ordering::Acquire).is_null()
+        self.0.is_empty()
     }
 
     /// Posts a handle, unless it is already posted. Any thread may call this.
@@ -35,38 +32,20 @@ impl RemoteQueue {
             return;
         }
         let object = handle.into_raw();
-        let mut newest = self.newest.load(Ordering::Relaxed);
-        loop {
-            // SAFETY: the queue owns the reference of `handle` now, and `POSTED` keeps other code away from `next`.
-            unsafe { next(object) }.set(newest);
-            match self.newest.compare_exchange_weak(
-                newest,
-                object.as_ptr(),
-                Ordering::SeqCst,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return,
-                Err(now) => newest = now,
-            }
-        }
+        // SAFETY: the queue owns the reference of `handle` now, and `POSTED` keeps other code away from `next`.
+        self.0.post(object, |older| unsafe { next(object) }.set(older));
     }
 
     /// Takes out everything posted, oldest first.
     pub(crate) fn take(&self, _py: Python<'_>) -> Drain {
-        let mut newest = self.newest.swap(null_mut(), Ordering::SeqCst);
-        let mut oldest = null_mut::<HandleObject>();
-        while let Some(object) = NonNull::new(newest) {
-            // SAFETY: posted handles are alive, and the swap made this thread the owner of the whole list.
-            newest = unsafe { next(object) }.replace(oldest);
-            oldest = object.as_ptr();
-        }
-        Drain { oldest }
+        // SAFETY: posted handles are alive, and who has taken the list is the owner of the whole of it.
+        Drain { oldest: self.0.take(|object, newer| unsafe { next(object) }.replace(newer)) }
     }
 
     /// Visits every posted handle for the garbage collector. Only the loop removes handles, and it does not run
     /// meanwhile.
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let mut posted = self.newest.load(Ordering::Acquire);
+        let mut posted = self.0.newest();
         while let Some(object) = NonNull::new(posted) {
             // SAFETY: the queue owns the reference and keeps it.
             let handle = ManuallyDrop::new(unsafe { Handle::from_owned(object) });
