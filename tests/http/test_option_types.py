@@ -46,7 +46,14 @@ def test_no_other_keyword_is_known() -> None:
 @pytest.mark.parametrize("name", sorted(HINTS.keys() - get_type_hints(ServerOptions).keys()))
 def test_what_a_server_in_a_loop_refuses_is_no_key_of_its_own(name: str) -> None:
     """Options that the types have for `vitok.serve` alone are those that a Server refuses."""
-    values: dict[str, object] = {"workers": 2, "reload": True, "umask": 0o22, "use_colors": True, "inspect": True}
+    values: dict[str, object] = {
+        "workers": 2,
+        "threads": 2,
+        "reload": True,
+        "umask": 0o22,
+        "use_colors": True,
+        "inspect": True,
+    }
     keywords: dict[str, Any] = {name: values.get(name, "text")}
     with pytest.raises(OptionError, match=f"^{name}: a Server "):
         Server(application, **keywords)
