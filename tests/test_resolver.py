@@ -63,12 +63,12 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     import vitok
     from vitok import _resolver
 
-    private(_resolver)._made = None
+    private(_resolver)._pools.clear()
     made = vitok.new_event_loop()
     yield made
     made.close()
     vitok.configure_resolver()
-    private(_resolver)._made = None
+    private(_resolver)._pools.clear()
 
 
 def configure(*arguments: Any, **options: Any) -> None:

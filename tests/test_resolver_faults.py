@@ -30,13 +30,13 @@ def loop(hosts: list[str]) -> Iterator[asyncio.AbstractEventLoop]:
     import vitok
     from vitok import _resolver
 
-    private(_resolver)._made = None
+    private(_resolver)._pools.clear()
     vitok.configure_resolver(1)
     made = vitok.new_event_loop()
     yield made
     made.close()
     vitok.configure_resolver()
-    private(_resolver)._made = None
+    private(_resolver)._pools.clear()
 
 
 def look_up(loop: asyncio.AbstractEventLoop, host: str) -> object:

@@ -18,7 +18,7 @@ NO_CORE = str(max(os.sched_getaffinity(0)) + 1) if hasattr(os, "sched_getaffinit
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--suite", "nothing"], "--suite: expected scheduling, system, streams, "),
+        (["--suite", "nothing"], "--suite: expected scheduling, system, threads, streams, "),
         (["--suite", ""], "--suite: expected names with commas between them, not ''"),
         (
             ["--rows", "nothing", "--suite", "system"],
