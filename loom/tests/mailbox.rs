@@ -48,7 +48,8 @@ impl Post {
     fn take(&self) -> Vec<usize> {
         // SAFETY: the nodes are this thread's now.
         let relink = |which: NonNull<u8>, newer| {
-            self.links[number(which.as_ptr())].with_mut(|link| unsafe { std::mem::replace(&mut *link, newer) })
+            self.links[number(which.as_ptr())]
+                .with_mut(|link| unsafe { std::mem::replace(&mut *link, newer) })
         };
         let mut next = self.mailbox.take(relink);
         let mut taken = Vec::new();
@@ -78,7 +79,8 @@ fn two_threads_post() {
         let mut taken = post.take();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         taken.extend(post.take());
-        let of = |numbers: [usize; 2]| taken.iter().copied().filter(|n| numbers.contains(n)).collect::<Vec<_>>();
+        let of =
+            |numbers: [usize; 2]| taken.iter().copied().filter(|n| numbers.contains(n)).collect::<Vec<_>>();
         assert_eq!((of([0, 1]), of([2, 3])), (vec![0, 1], vec![2, 3]));
         assert!(post.mailbox.is_empty());
     });

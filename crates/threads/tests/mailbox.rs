@@ -67,7 +67,8 @@ fn each_message_arrives_once_and_in_order() {
         }
     });
     for sender in 0..2 {
-        let numbers: Vec<_> = taken.iter().filter(|value| *value % 2 == sender).map(|value| value / 2).collect();
+        let numbers: Vec<_> =
+            taken.iter().filter(|value| *value % 2 == sender).map(|value| value / 2).collect();
         assert!(numbers.iter().copied().eq(0..EACH));
     }
 }
