@@ -217,7 +217,7 @@ class CountsTests(unittest.TestCase):
         passed = Result(case="test_tasks.Tests.test_one", group="test_tasks", outcome=Outcome.PASSED, loops=1)
         failed = Result(case="test_tasks.Tests.test_two", group="test_tasks", outcome=Outcome.FAILED)
         judged = verdict.judge([passed, failed], [some_reason("*.test_two")], package="vitok", is_complete=True)
-        running = ".".join(map(str, sys.version_info[:2]))
+        running = ".".join(map(str, sys.version_info[:2])) + counts.BUILD
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "counts.json")
             file.write_text(json.dumps({"3.99": {}, running: {"passed": 7}}))
