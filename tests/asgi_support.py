@@ -5,7 +5,6 @@ decides on the order of events.
 """
 
 import asyncio
-import gc
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -19,7 +18,7 @@ from answers import Answer, Fields
 from asgi_clients import GET, Client, fields_of
 from asgi_http2 import Http2SiteClient
 from channels import BLOCK, SocketChannel, StreamsChannel
-from support import turn, turn_until
+from support import collect, turn, turn_until
 from vitok import _native
 from vitok.http.options import native_options
 
@@ -159,7 +158,7 @@ def serving(application: Application, **options: Any) -> Iterator[Site]:
         if not loop.is_closed():
             site.end()
             loop.close()
-        gc.collect()
+        collect()
     assert not site.hooks.errors, site.hooks.errors
     assert not site.reports, site.reports
 

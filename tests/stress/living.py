@@ -5,6 +5,7 @@ What a loop does while it runs is the subject of the other scenarios.
 
 import asyncio
 import faulthandler
+import importlib
 import os
 import signal
 import threading
@@ -16,8 +17,13 @@ from typing import Any
 from .context import Context, finish
 
 
-def prepare() -> None:
-    """Have SIGALRM write all stacks before it ends the process, which is a forked child that hangs."""
+def prepare(loop: str) -> None:
+    """Import what scenarios import when they need it, which would look like growth in the round that does so first.
+
+    SIGALRM writes all stacks before it ends the process, which is a forked child that hangs.
+    """
+    for module in ("vitok.http.server", "vitok.httptools") if loop == "vitok" else ():
+        importlib.import_module(module)
     faulthandler.register(signal.SIGALRM, chain=True)
 
 

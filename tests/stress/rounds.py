@@ -62,7 +62,7 @@ class Run:
         """Run rounds until the time is up. Return the exit code."""
         if connecting.has_openssl():
             connecting.make_certificate(self._settings.folder)
-        living.prepare()
+        living.prepare(self._options.loop)
         began, number = time.monotonic(), 0
         before = leaks.count(patience=self._settings.patience)
         while not number or self._goes_on(number, time.monotonic() - began):

@@ -209,8 +209,9 @@ def runs_from_threads(context: Context) -> None:
     threads = [context.start(run) for _ in range(context.random.randint(2, 3))]
     context.start(close)
     while any(thread.is_alive() for thread in threads):
-        # The run of one thread may have taken the `stop` of another.
-        loop.call_soon_threadsafe(loop.stop)
+        # The run of one thread may have taken the `stop` of another, and the loop may be closed between two runs.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(loop.stop)
         time.sleep(0.001)
     context.join()
     loop.close()

@@ -1,9 +1,11 @@
 """Loops and threads: one loop in several threads in turn, several loops at once, stop and close from other threads."""
 
 import asyncio
+import contextlib
 import functools
 import gc
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 
@@ -128,6 +130,34 @@ def test_one_of_two_runs_is_refused(loop: asyncio.AbstractEventLoop) -> None:
     assert refused == [("This event loop is already running", True)] * ROUNDS
     assert len(completed) == ROUNDS
     assert not loop.is_running()
+
+
+def run_from_threads(loop: asyncio.AbstractEventLoop) -> None:
+    """Have three threads run the loop again and again, of which one may do so at a time."""
+    ended: list[None] = []
+
+    def run() -> None:
+        for _ in range(60):
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(loop.stop)
+                loop.run_forever()
+        ended.append(None)
+
+    def stop() -> None:
+        # One run may have taken the `stop` of another.
+        while len(ended) < 3:
+            loop.call_soon_threadsafe(loop.stop)
+            time.sleep(0.0005)
+
+    Crew(run, run, run, stop).join()
+
+
+def test_every_run_gives_the_loop_back(new_loop: NewLoop) -> None:
+    """Found by the stress: a run that saw another one, which ended just then, took the loop and never gave it back."""
+    for _ in range(ROUNDS // 4):
+        loop = new_loop()
+        run_from_threads(loop)
+        assert not loop.is_running()
 
 
 def test_a_turn_of_a_loop_that_another_thread_runs_is_refused(loop: asyncio.AbstractEventLoop) -> None:

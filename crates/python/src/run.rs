@@ -23,8 +23,8 @@ use crate::{dispatch, event_loop, name, signals};
 /// Runs the loop: set-up, turns until `stop()`, clean-up.
 pub(crate) fn forever(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = this.py();
-    // Another run of this loop keeps its state.
-    if this.get().is_running() {
+    // A run of this thread keeps its state. That of another thread may end before the set-up asks, which then succeeds.
+    if this.get().is_own_thread() {
         return this.call_method0(name!("_run_forever_setup")).map(drop);
     }
     let outcome = catch_unwind(AssertUnwindSafe(|| {
