@@ -1,7 +1,9 @@
 """Fixtures of the tests of the HTTP server: certificates, made once, the kinds of transports, files of uploads."""
 
 import asyncio
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, Any
 
 import pytest
@@ -57,3 +59,17 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[IO[bytes]]:
 
     monkeypatch.setattr(uploads, "open_temporary", open_temporary)
     return files
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """The FIFO for which a blocked worker or thread of blocking_apps.py and threads_apps.py waits."""
+    path = tmp_path / "gate"
+    os.mkfifo(path)
+    return path
+
+
+@pytest.fixture(params=["tcp", "unix"])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, ...]:
+    """The options for an address of each kind."""
+    return ("--uds", str(tmp_path / "app.sock")) if request.param == "unix" else ("--port", "0")

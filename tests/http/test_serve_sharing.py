@@ -34,20 +34,6 @@ READY = re.compile(r"worker (\d+) is ready")
 LAST = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 
 
-@pytest.fixture
-def gate(tmp_path: Path) -> Path:
-    """The FIFO for which a blocked worker waits."""
-    path = tmp_path / "gate"
-    os.mkfifo(path)
-    return path
-
-
-@pytest.fixture(params=["tcp", "unix"])
-def where(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, ...]:
-    """The options for an address of each kind."""
-    return ("--uds", str(tmp_path / "app.sock")) if request.param == "unix" else ("--port", "0")
-
-
 def connected(served: Served, stack: ExitStack) -> socket.socket:
     """A connection, which is closed at the end of the stack."""
     url = served.urls[0]

@@ -4,7 +4,6 @@ Signals and the end are tested in test_serve_threads_ending.py, and refusals in 
 """
 
 import itertools
-import os
 import socket
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,20 +28,6 @@ from tls_clients import trusting_anything
 pytestmark = [pytest.mark.vitok_only, needs_free_threading]
 
 FOUR = ("--threads", "4")
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Path:
-    """The FIFO for which a blocked thread waits."""
-    path = tmp_path / "gate"
-    os.mkfifo(path)
-    return path
-
-
-@pytest.fixture(params=["tcp", "unix"])
-def where(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, ...]:
-    """The options for an address of each kind."""
-    return ("--uds", str(tmp_path / "app.sock")) if request.param == "unix" else ("--port", "0")
 
 
 def test_all_threads_accept(where: tuple[str, ...]) -> None:

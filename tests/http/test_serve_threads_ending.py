@@ -3,7 +3,6 @@
 Accepting is tested in test_serve_threads.py.
 """
 
-import os
 import re
 import signal
 import socket
@@ -19,14 +18,6 @@ pytestmark = [pytest.mark.vitok_only, needs_free_threading]
 TWO = ("--threads", "2")
 SECOND = "vitok server 2"
 QUICK = ("--timeout-graceful-shutdown", "0.2", "--timeout-shutdown", "0.2")
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Path:
-    """The FIFO for which a blocked thread waits."""
-    path = tmp_path / "gate"
-    os.mkfifo(path)
-    return path
 
 
 def begin(client: Client, served: Served, path: str) -> None:

@@ -3,7 +3,6 @@
 Sums over workers are in test_serve_metrics_workers.py.
 """
 
-import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,14 +15,6 @@ pytestmark = [pytest.mark.vitok_only, needs_free_threading]
 
 FOUR = ("--threads", "4", "--metrics", "127.0.0.1:0")
 ANSWERED = 'vitok_http_requests_total{status="2xx"}'
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Path:
-    """The FIFO for which a blocked thread waits."""
-    path = tmp_path / "gate"
-    os.mkfifo(path)
-    return path
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

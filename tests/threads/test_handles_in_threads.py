@@ -14,8 +14,8 @@ import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
-from support import NewLoop, private
-from thread_crews import THREADS, Crew, frequent_switches, loops_made
+from support import private
+from thread_crews import THREADS, Crew, frequent_switches
 
 pytestmark = pytest.mark.vitok_only
 
@@ -34,19 +34,6 @@ def take_any(*_arguments: object) -> None:
 def _frequent_switches() -> Iterator[None]:
     with frequent_switches():
         yield
-
-
-@pytest.fixture
-def new_loop() -> Iterator[Callable[[], asyncio.AbstractEventLoop]]:
-    """Make vitok's loops, as many as needed, and close them afterwards."""
-    with loops_made() as make:
-        yield make
-
-
-@pytest.fixture
-def loop(new_loop: NewLoop) -> asyncio.AbstractEventLoop:
-    """A new loop."""
-    return new_loop()
 
 
 def run_beside(loop: asyncio.AbstractEventLoop, *works: Callable[[], object]) -> None:

@@ -7,11 +7,11 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from support import NewLoop, private, turn
-from thread_crews import THREADS, Crew, frequent_switches, loops_made
+from thread_crews import THREADS, Crew, frequent_switches
 
 pytestmark = pytest.mark.vitok_only
 
@@ -26,19 +26,6 @@ class Part:
 def _frequent_switches() -> Iterator[None]:
     with frequent_switches():
         yield
-
-
-@pytest.fixture
-def new_loop() -> Iterator[Callable[[], asyncio.AbstractEventLoop]]:
-    """Make vitok's loops, as many as needed, and close them afterwards."""
-    with loops_made() as make:
-        yield make
-
-
-@pytest.fixture
-def loop(new_loop: NewLoop) -> asyncio.AbstractEventLoop:
-    """A new loop."""
-    return new_loop()
 
 
 async def work(rounds: int) -> int:

@@ -12,8 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from support import NewLoop
-from thread_crews import THREADS, Crew, loops_made
+from thread_crews import THREADS, Crew
 
 pytestmark = pytest.mark.vitok_only
 
@@ -21,19 +20,6 @@ TEXT = "Non-thread-safe operation invoked on an event loop other than the curren
 CALLS = 500
 
 Use = Callable[[asyncio.AbstractEventLoop, int], object]
-
-
-@pytest.fixture
-def new_loop() -> Iterator[Callable[[], asyncio.AbstractEventLoop]]:
-    """Make vitok's loops, as many as needed, and close them afterwards."""
-    with loops_made() as make:
-        yield make
-
-
-@pytest.fixture
-def loop(new_loop: NewLoop) -> asyncio.AbstractEventLoop:
-    """A new loop."""
-    return new_loop()
 
 
 @pytest.fixture
