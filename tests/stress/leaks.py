@@ -20,8 +20,8 @@ from .context import collect
 
 # The rounds that fill caches, as a part of all rounds.
 _WARM_UP = 3
-# Fewer rounds than this tell nothing of growth.
-LEAST_ROUNDS = 30
+# Fewer rounds than this tell nothing of growth: a third of them has to run every scenario once.
+LEAST_ROUNDS = 80
 _MIB = 1024 * 1024
 # Allocators keep pages, and threads that have ended leave some of theirs.
 _BYTES = 24 * _MIB

@@ -107,7 +107,7 @@ class Run:
         try:
             main = Context(self._settings, "main", f"{seed}/main", faults, loops)
             signals = living.Signals(main)
-            chosen = self._choose(random)
+            chosen = self._choose(random, seed)
             if not self._options.only:
                 chosen.append(("signals", signals.send))
             contexts = [
@@ -129,7 +129,14 @@ class Run:
             log.removeHandler(handler)
         return faults
 
-    def _choose(self, random: Random) -> list[tuple[str, Scenario]]:
-        """The scenarios of a round: one may be there twice."""
-        names = random.choices(list(self._scenarios), k=random.randint(1, self._options.at_once))
-        return [(name, self._scenarios[name]) for name in names]
+    def _choose(self, random: Random, seed: str) -> list[tuple[str, Scenario]]:
+        """The scenarios of a round: one may be there twice.
+
+        The first is the next one in the order of their names, so that as many rounds as there are scenarios run all of
+        them: what they import and keep for good is there before growth is looked for.
+        """
+        names = list(self._scenarios)
+        turn = seed.rpartition("/")[2]
+        first = names[int(turn) % len(names)] if turn.isdecimal() else random.choice(names)
+        chosen = [first, *random.choices(names, k=random.randint(0, self._options.at_once - 1))]
+        return [(name, self._scenarios[name]) for name in chosen]
