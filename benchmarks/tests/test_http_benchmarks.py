@@ -34,10 +34,12 @@ from vitok_bench import (
 )
 from vitok_bench.child import ChildError
 from vitok_bench.http_cell import HttpCell, RawServer
+from vitok_bench.http_harness import FULL
 from vitok_bench.http_rows import HttpRow, rows
 from vitok_bench.http_servers import SERVERS, ServerSpec
 from vitok_bench.results import Column, Row, Run, SuiteResult
 from vitok_bench.server_process import ServerProcess
+from vitok_bench.suite_threads_http import SUITE as THREADS
 from vitok_bench.suites import Cores, Effort, Settings
 
 BINARY: Final = load_generator.find()
@@ -113,6 +115,27 @@ def test_a_server_is_started_as_its_users_do() -> None:
     with pytest.raises(ValueError, match="unknown server 'nobody'"):
         ServerSpec.parse("nobody")
     assert ServerSpec.parse("vitok@/somewhere/deep/old").label == "vitok@deep/old"
+
+
+def test_servers_in_threads_are_in_no_other_suite() -> None:
+    """They are compared with servers of one thread, which are those of the suite `http`."""
+    in_threads = {name: ServerSpec.parse(name) for name in SERVERS if ServerSpec.parse(name).has_threads}
+    assert set(in_threads) == {"vitok", "uvicorn", "uvicorn+zuvloop", "granian", "vitok.threads", "granian.threads"}
+    assert {name for name, spec in in_threads.items() if not spec.has_http} == {"vitok.threads", "granian.threads"}
+    assert not any(in_threads[name].has_http2 or in_threads[name].has_tls for name in in_threads if "." in name)
+    assert in_threads["vitok.threads"].command(1)[-2:] == ["--threads", "2"]
+    assert in_threads["granian.threads"].command(1)[-3:-1] == ["--workers", "2"]
+
+
+def test_threads_have_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the GIL a line says why the suite has no figures; without it nothing is bound to a core."""
+    settings = Settings(effort=FULL, cores=Cores(server=0, client=1), load=Path(sys.executable))
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: True, raising=False)
+    assert "without the GIL" in (THREADS.lacks(settings) or "")
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False)
+    assert THREADS.lacks(settings) is None
+    assert THREADS.method(settings).endswith("one process each, unpinned")
+    assert [entry.name for entry in THREADS.entries()] == ["plaintext", "json"]
 
 
 def test_only_what_is_installed_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,8 @@ KNOWN: Final = {
     "fastpysgi": "#EB98B1",
     "robyn": "#285937",
     "picows": "#0075EB",
+    "vitok.threads": "#18B4B4",
+    "granian.threads": "#A89CCC",
 }
 # Of loops that are named by a module or a directory.
 OTHERS: Final = ("#9D6AEB", "#800080", "#A64B54", "#193880", "#805C39", "#CC5C9F", "#2F42EB", "#A68B21")

@@ -63,6 +63,8 @@ class Server:
     native: tuple[str, ...] = ()
     # Whether it is measured there only.
     is_for_native: bool = False
+    # Whether it is measured only where one process has several threads.
+    is_for_threads: bool = False
     # Whether it does less than the others have to, and so is no peer but a limit.
     is_limit: bool = False
     # The words for a server that speaks HTTP/2, in clear text and over TLS; None if it does not.
@@ -83,6 +85,10 @@ def _uvicorn(title: str, loop: str, http: str, *packages: str, websocket: tuple[
 
 def _native(title: str, command: tuple[str, ...], *packages: str) -> Server:
     return Server(title=title, command=command, packages=packages, native=command, is_for_native=True)
+
+
+def _in_threads(title: str, command: tuple[str, ...], *packages: str) -> Server:
+    return Server(title=title, command=command, packages=packages, is_for_threads=True)
 
 
 def _vitok(application: str) -> tuple[str, ...]:
@@ -199,6 +205,12 @@ SERVERS: Final = {
         native=("vitok_bench.native_peers", "fastpysgi", "{port}"),
     ),
     "robyn": _native("robyn by its decorators, in Rust", ("vitok_bench.native_peers", "robyn", "{port}"), "robyn"),
+    "vitok.threads": _in_threads("`vitok serve --threads 2`", (*_vitok(APPLICATION), "--threads", "2"), "vitok"),
+    "granian.threads": _in_threads(
+        "granian by ASGI, on uvloop, two workers, which are threads without the GIL",
+        (*GRANIAN, "--interface", "asgi", "--workers", "2", APPLICATION),
+        *("granian", "uvloop"),
+    ),
     "picows": Server(
         title="picows by its callbacks, on uvloop",
         command=("vitok_bench.picows_server", "{port}"),
@@ -208,6 +220,8 @@ SERVERS: Final = {
         is_limit=True,
     ),
 }
+# What servers with several threads are compared with.
+IN_ONE_THREAD: Final = frozenset({SUBJECT, BASE, "uvicorn+zuvloop", "granian"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,7 +269,13 @@ class ServerSpec:
     def has_http(self) -> bool:
         """Whether it is measured in clear text, by requests."""
         server = SERVERS[self.name]
-        return not self.is_for_tls and not server.is_for_websocket and not server.is_for_native
+        is_elsewhere = server.is_for_websocket or server.is_for_native or server.is_for_threads
+        return not self.is_for_tls and not is_elsewhere
+
+    @property
+    def has_threads(self) -> bool:
+        """Whether it is measured where one process has several threads, with one of them or more."""
+        return SERVERS[self.name].is_for_threads or self.name in IN_ONE_THREAD
 
     @property
     def has_http2(self) -> bool:
