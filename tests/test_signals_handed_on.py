@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -326,8 +327,6 @@ def test_in_a_forked_child() -> None:
 @pytest.mark.vitok_only
 def test_a_loop_that_is_closed_by_another_thread(owner: Owner) -> None:
     """Line "What another owner had still serves that owner": the run gives it back, which a thread cannot."""
-    import threading
-
     import vitok
 
     loop = vitok.Loop()
@@ -341,6 +340,43 @@ def test_a_loop_that_is_closed_by_another_thread(owner: Owner) -> None:
     with pytest.raises(RuntimeError, match="Event loop is closed"):
         loop.run_forever()
     thread.join()
+    assert holder() == owner.writing
+
+
+def closed_elsewhere(loop: asyncio.AbstractEventLoop) -> list[str]:
+    """Close a loop with handlers in another thread. Asyncio's part fails there: only the main thread sets handlers."""
+    failed: list[str] = []
+
+    def close() -> None:
+        try:
+            loop.close()
+        except ValueError as error:
+            failed.append(str(error))
+
+    thread = threading.Thread(target=close)
+    thread.start()
+    thread.join()
+    return failed
+
+
+def test_a_loop_with_handlers_that_is_closed_by_another_thread(
+    new_vitok: asyncio.AbstractEventLoop, owner: Owner
+) -> None:
+    """Its pipe is closed, whose number another file may get: the owner before it hears of signals again."""
+    new_vitok.add_signal_handler(NUMBER, print)
+    assert holder() != owner.writing
+    assert closed_elsewhere(new_vitok) == ["signal only works in main thread of the main interpreter"]
+    assert new_vitok.is_closed()
+    assert holder() == owner.writing
+    send()
+    assert owner.heard() == [NUMBER]
+
+
+def test_a_later_owner_keeps_it_when_a_thread_closes_a_loop(new_vitok: asyncio.AbstractEventLoop, owner: Owner) -> None:
+    """Code that has taken the descriptor after the loop keeps it."""
+    new_vitok.add_signal_handler(NUMBER, print)
+    signal.set_wakeup_fd(owner.writing)
+    assert len(closed_elsewhere(new_vitok)) == 1
     assert holder() == owner.writing
 
 

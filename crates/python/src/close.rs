@@ -60,8 +60,8 @@ fn close_natively(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
 fn close_descriptors(py: Python<'_>, state: &EventLoop) -> io::Result<()> {
     // A thread that sleeps in the poller without close() knowing finds the loop closed.
     let rung = state.wakeup.ring();
-    let closed = state.registry.with(py, |registry| (registry.poller.take(), registry.signals.take()));
-    drop(closed);
+    drop(state.registry.with(py, |registry| registry.poller.take()));
+    signals::close_pipe(py, state);
     state.wakeup.disconnect();
     rung
 }

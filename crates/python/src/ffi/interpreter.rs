@@ -1,6 +1,7 @@
 //! Access to functions of the interpreter that PyO3 does not wrap: the current interpreter, threads, signals, plain
 //! attribute assignment.
 
+use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use pyo3::exceptions::{PyImportError, PyRuntimeError};
@@ -9,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::error::new_error;
-use super::trampoline::ErrorSet;
+use super::trampoline::{ErrorSet, trampoline};
 
 /// Returns the identity of the calling thread, as `threading.get_ident()` does. It is never 0 for a thread that runs
 /// Python.
@@ -44,6 +45,28 @@ pub(crate) fn call_after_finalization(function: extern "C" fn()) -> PyResult<()>
         return Ok(());
     }
     Err(new_error::<PyRuntimeError>("there is no place for another function at the end of the interpreter"))
+}
+
+/// Work for the main thread.
+pub(crate) type MainCall = Box<dyn FnOnce(Python<'_>) -> Result<(), ErrorSet> + Send>;
+
+/// Has the main thread of the main interpreter do something when it runs Python code next; its exception is raised there.
+/// Any thread may call this. What can't be handed over, because too much waits already, is dropped; at the end of the
+/// interpreter it may stay undone and undropped.
+pub(crate) fn call_in_main_thread(_py: Python<'_>, work: MainCall) {
+    extern "C" fn call(work: *mut c_void) -> c_int {
+        // SAFETY: the interpreter calls this attached.
+        let py = unsafe { Python::assume_attached() };
+        // SAFETY: the pointer of the box that was handed over, once.
+        let work = unsafe { Box::from_raw(work.cast::<MainCall>()) };
+        trampoline(py, -1, || work(py).map(|()| 0))
+    }
+    let work = Box::into_raw(Box::new(work)).cast();
+    // SAFETY: the function fits the pointer.
+    if unsafe { ffi::Py_AddPendingCall(Some(call), work) } != 0 {
+        // SAFETY: the interpreter has not taken it.
+        drop(unsafe { Box::from_raw(work.cast::<MainCall>()) });
+    }
 }
 
 /// Runs the Python-level handlers of signals that have arrived, and returns their exceptions.

@@ -2,7 +2,10 @@
 //!
 //! asyncio's `_process_self_data`, which is inherited, interprets the numbers.
 
+use std::io;
+
 use pyo3::prelude::*;
+use reactor::SignalPipe;
 
 use super::owners::{self, HANDED_ON};
 use crate::error::os_error;
@@ -48,17 +51,23 @@ pub(super) fn read_new(py: Python<'_>, state: &EventLoop) -> PyResult<Vec<u8>> {
     read(py, state).map(|numbers| numbers.new)
 }
 
+/// Reads the same from a pipe that no loop has any more.
+pub(super) fn new_in(pipe: &SignalPipe) -> PyResult<Vec<u8>> {
+    read_pipe(pipe).map(|numbers| numbers.new).map_err(|error| os_error(&error))
+}
+
 fn read(py: Python<'_>, state: &EventLoop) -> PyResult<Numbers> {
+    let numbers = state.registry.with(py, |registry| registry.signals.as_ref().map(read_pipe));
+    numbers.transpose().map(Option::unwrap_or_default).map_err(|error| os_error(&error))
+}
+
+fn read_pipe(pipe: &SignalPipe) -> io::Result<Numbers> {
     let mut numbers = Numbers::default();
-    let drained = state.registry.with(py, |registry| match &registry.signals {
-        Some(pipe) => pipe.drain(|number| {
-            numbers.all.push(number & !HANDED_ON);
-            if number & HANDED_ON == 0 {
-                numbers.new.push(number);
-            }
-        }),
-        None => Ok(()),
-    });
-    drained.map_err(|error| os_error(&error))?;
+    pipe.drain(|number| {
+        numbers.all.push(number & !HANDED_ON);
+        if number & HANDED_ON == 0 {
+            numbers.new.push(number);
+        }
+    })?;
     Ok(numbers)
 }

@@ -14,4 +14,4 @@ mod owners;
 mod wakeup_fd;
 
 pub(crate) use deliver::deliver;
-pub(crate) use wakeup_fd::{forget, hold, hold_if_possible, register_at_fork, release, update};
+pub(crate) use wakeup_fd::{close_pipe, forget, hold, hold_if_possible, register_at_fork, release, update};

@@ -7,9 +7,10 @@
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 
-use super::deliver::read_new;
+use super::deliver::{new_in, read_new};
 use super::owners;
 use crate::error::os_error;
+use crate::ffi::interpreter::call_in_main_thread;
 use crate::ffi::make;
 use crate::imports::Imports;
 use crate::loop_state::{EventLoop, Modes};
@@ -56,20 +57,53 @@ pub(crate) fn release(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
         return forget(py, state);
     }
     let Some(own) = held else { return Ok(()) };
+    give_back(py, state.imports, own, || {
+        state.registry.with(py, |registry| {
+            (registry.wakeup, registry.hands_signals_on) = (None, false);
+        });
+        read_new(py, state)
+    })
+    .map(drop)
+}
+
+/// Sets the descriptor of the owner before, and passes on what `read` finds in the pipe. Returns false outside the main
+/// thread, where nothing is done.
+fn give_back(
+    py: Python<'_>,
+    imports: &Imports,
+    own: i32,
+    read: impl FnOnce() -> PyResult<Vec<u8>>,
+) -> PyResult<bool> {
     // From here on signals arrive through the pipe, even if another owner had the descriptor until now.
-    let Some(current) = swap(py, state.imports, own)? else {
-        return Ok(());
+    let Some(current) = swap(py, imports, own)? else {
+        return Ok(false);
     };
-    state.registry.with(py, |registry| {
-        (registry.wakeup, registry.hands_signals_on) = (None, false);
-    });
     let next = owners::next_after(own);
     // asyncio leaves -1 when the last of its handlers is removed.
-    swap(py, state.imports, if current == own || current == -1 { next } else { current })?;
-    let numbers = read_new(py, state)?;
-    owners::hand_on(own, &numbers, |_| false);
+    swap(py, imports, if current == own || current == -1 { next } else { current })?;
+    owners::hand_on(own, &read()?, |_| false);
     owners::note_given_back();
-    Ok(())
+    Ok(true)
+}
+
+/// Closes the pipe of a loop that is closed. If the loop has the descriptor still, because another thread than the main
+/// one closes it, the main thread gives the descriptor back first: until then the handler of signals writes to the pipe,
+/// whose number another file must not get.
+pub(crate) fn close_pipe(py: Python<'_>, state: &EventLoop) {
+    let (pipe, held, process) = state
+        .registry
+        .with(py, |registry| (registry.signals.take(), registry.wakeup.take(), registry.process));
+    let (Some(pipe), Some(own)) = (pipe, held) else { return };
+    call_in_main_thread(
+        py,
+        Box::new(move |py| {
+            // In the child of a fork the hook there has given it back.
+            if process == std::process::id() {
+                give_back(py, Imports::of(py)?, own, || new_in(&pipe))?;
+            }
+            Ok(())
+        }),
+    );
 }
 
 /// Leaves the pipe to the parent in the child of a `fork()`, since its contents are the parent's.
