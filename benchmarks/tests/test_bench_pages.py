@@ -18,7 +18,7 @@ from vitok_bench.loops import FACTORIES
 from vitok_bench.results import FormatError
 
 # The files of later runs that the pages show.
-LATER = ("http2-314", "threads-314t")
+LATER = ("http2-314", "threads-314t", "threads-http-314t")
 SVG = "{http://www.w3.org/2000/svg}"
 
 

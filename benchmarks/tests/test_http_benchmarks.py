@@ -135,7 +135,7 @@ def test_threads_have_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False)
     assert THREADS.lacks(settings) is None
     assert THREADS.method(settings).endswith("one process each, unpinned")
-    assert [entry.name for entry in THREADS.entries()] == ["plaintext", "json"]
+    assert [entry.name for entry in THREADS.entries()] == ["threads_plaintext", "threads_json"]
 
 
 def test_only_what_is_installed_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

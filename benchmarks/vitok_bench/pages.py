@@ -31,7 +31,13 @@ PICTURES_URL: Final = "https://raw.githubusercontent.com/vitok-loop/vitok/main"
 LINE_WIDTH: Final = 120
 UNIT_NAMES: Final = {"cpu": "", "wait": " (µs waited)", "memory": " (bytes)"}
 # The suites whose names are abbreviations.
-ABBREVIATIONS: Final = {"http": "HTTP", "https": "HTTPS", "http2": "HTTP/2", "tls": "TLS"}
+ABBREVIATIONS: Final = {
+    "http": "HTTP",
+    "https": "HTTPS",
+    "http2": "HTTP/2",
+    "threads_http": "HTTP in threads",
+    "tls": "TLS",
+}
 # Pages run their commands in a test, which these would keep busy for long.
 NOT_RUN: Final = "<!-- test: skip: it installs the peers and measures for minutes -->"
 

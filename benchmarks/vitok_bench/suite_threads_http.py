@@ -29,7 +29,7 @@ class ThreadsHttp(Http):
     order = 31
 
     def rows(self) -> Sequence[HttpRow]:
-        return [row for row in rows() if row.name in ROWS]
+        return [replace(row, name=f"threads_{row.name}") for row in rows() if row.name in ROWS]
 
     def takes(self, spec: ServerSpec) -> bool:
         return spec.has_threads

@@ -20,11 +20,9 @@ from .disturbing import Disturbance
 
 Scenario = Callable[[Context], None]
 _SCENARIOS = tuple(
-    scenario
-    for module in (posting, timing, working, living, misusing, sharing, connecting)
-    for scenario in module.SCENARIOS
+    scenario for module in (posting, timing, working, living, misusing, connecting) for scenario in module.SCENARIOS
 )
-# These use what only vitok has.
+# These use what only vitok has, or does without the GIL.
 _OWN_SCENARIOS = (*sharing.VITOK_SCENARIOS, *serving.SCENARIOS)
 
 

@@ -217,5 +217,11 @@ def runs_from_threads(context: Context) -> None:
     loop.close()
 
 
-VITOK_SCENARIOS = (parsers_in_threads, fields_in_threads, requests_in_threads, operations_in_threads)
-SCENARIOS = (runs_from_threads,)
+# Without the GIL asyncio's loop lets two threads into `run_forever` now and then.
+VITOK_SCENARIOS = (
+    parsers_in_threads,
+    fields_in_threads,
+    requests_in_threads,
+    operations_in_threads,
+    runs_from_threads,
+)
