@@ -224,3 +224,15 @@ def collect() -> None:
     """Release everything that is only kept by cycles, also what the finalizers of the first pass leave."""
     for _ in range(3):
         gc.collect()
+
+
+def described(task: "asyncio.Task[Any]") -> str:
+    """Return how a task of another thread looks."""
+    try:
+        return repr(task)
+    except TypeError as error:
+        # asyncio reads the callbacks of a future twice, and its thread may have ended it in between: the second reading
+        # gives None (CPython 3.14.7, asyncio/base_futures.py).
+        if str(error) != "object of type 'NoneType' has no len()":
+            raise
+        return ""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from random import Random
 
-from .context import Context
+from .context import Context, described
 
 
 class Disturbance:
@@ -51,20 +51,9 @@ class Disturbance:
             lambda loop: loop.time(),
             lambda loop: loop.slow_callback_duration,
             lambda loop: getattr(loop, "metrics", bool)(),
-            lambda loop: [(_described(task), task.get_coro()) for task in asyncio.all_tasks(loop)],
+            lambda loop: [(described(task), task.get_coro()) for task in asyncio.all_tasks(loop)],
         ]
         while not self._ends.is_set():
             # A variable of this frame would keep a loop while the thread sleeps.
             list(map(random.choice(asked), self._context.loops.alive()))
             time.sleep(random.random() * 0.01)
-
-
-def _described(task: "asyncio.Task[object]") -> str:
-    try:
-        return repr(task)
-    except TypeError as error:
-        # asyncio reads the callbacks of a future twice, and its thread may have ended it in between: the second reading
-        # gives None (CPython 3.14.7, asyncio/base_futures.py).
-        if str(error) != "object of type 'NoneType' has no len()":
-            raise
-        return ""

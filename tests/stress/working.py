@@ -12,7 +12,7 @@ import threading
 from random import Random
 from typing import Any
 
-from .context import Context, Expected
+from .context import Context, Expected, described
 
 
 async def _work(random: Random, number: int, ends: list[int]) -> int:
@@ -113,7 +113,7 @@ def tasks_from_afar(context: Context) -> None:
             for task in asyncio.all_tasks(loop):
                 context.check(task.get_loop() is loop, "a task of another loop")
                 task.get_name()
-                repr(task)
+                described(task)
                 task.done()
             asyncio.current_task(loop)
 
