@@ -79,11 +79,11 @@ class Fleet:
             server.close()
 
 
-def method(settings: Settings) -> str:
-    """How the figures are measured, in a line."""
+def method(settings: Settings, *, servers: str = "one worker each") -> str:
+    """How the figures are measured, in a line; `servers` says what each of them has."""
     effort, cores = settings.effort, settings.cores
     where = "unpinned" if cores.server is None else f"servers on core {cores.server}, clients on {cores.client}"
-    return f"{effort.rounds} rounds of {effort.sample_s * 1000:g} ms, servers in turn, one worker each, {where}"
+    return f"{effort.rounds} rounds of {effort.sample_s * 1000:g} ms, servers in turn, {servers}, {where}"
 
 
 def as_row(row: HttpRow, measured: HttpResult) -> results.Row:

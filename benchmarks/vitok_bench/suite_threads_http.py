@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from vitok_bench.http_harness import method
 from vitok_bench.http_rows import HttpRow, rows
 from vitok_bench.http_servers import ServerSpec
 from vitok_bench.suite_http import Http
@@ -40,7 +41,7 @@ class ThreadsHttp(Http):
         return super().lacks(settings)
 
     def method(self, settings: Settings) -> str:
-        return super().method(_unpinned(settings)).replace("one worker each", "one process each")
+        return method(_unpinned(settings), servers="one process each")
 
     @contextlib.contextmanager
     def session(self, specs: Sequence[ServerSpec], settings: Settings) -> Iterator[Session]:
